@@ -1,0 +1,1 @@
+//! alluvium-config

@@ -1,0 +1,141 @@
+//! A document on its way into the index (`Prepared`), and what the index knows of one.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::change::{AccessChange, MediaType, Origin};
+use crate::chunk::Chunk;
+use crate::extract::{Component, Extracted};
+use crate::hash::Sha256;
+use crate::id::DocId;
+use crate::quarantine::Refusal;
+use crate::version::Version;
+
+/// The state of a document's content in a generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DocumentState {
+    /// Its chunks are in the table.
+    Indexed,
+    /// It is gone; the row remembers its version.
+    Deleted,
+    /// It never had good content: nothing of it is served.
+    Quarantined,
+}
+
+impl DocumentState {
+    /// The word of the interface.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Indexed => "indexed",
+            Self::Deleted => "deleted",
+            Self::Quarantined => "quarantined",
+        }
+    }
+
+    /// Reads the word of the interface.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Indexed, Self::Deleted, Self::Quarantined].into_iter().find(|s| s.as_str() == word)
+    }
+}
+
+/// A change whose content has been extracted, chunked and embedded: ready for the committer.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The document.
+    pub doc_id: DocId,
+    /// The content half.
+    pub content: PreparedContent,
+    /// The access half.
+    pub access: AccessChange,
+    /// Where the change came from.
+    pub origin: Origin,
+}
+
+/// The content half of a prepared change.
+#[derive(Debug, Clone)]
+pub enum PreparedContent {
+    /// Only access changes.
+    Unsaid,
+    /// New content.
+    Indexed(Box<IndexedContent>),
+    /// The document is gone.
+    Deleted {
+        /// The version of the deletion.
+        version: Version,
+    },
+    /// The content was refused.
+    Refused(Box<RefusedContent>),
+}
+
+/// Content that can be served.
+#[derive(Debug, Clone)]
+pub struct IndexedContent {
+    /// The content's version.
+    pub version: Version,
+    /// Hash of the source's bytes.
+    pub content_hash: Sha256,
+    /// How many bytes those are.
+    pub bytes: u64,
+    /// What processed them.
+    pub pipeline_fingerprint: Sha256,
+    /// The chunker.
+    pub chunker: Component,
+    /// Where a person finds the document.
+    pub uri: String,
+    /// The title to show.
+    pub title: String,
+    /// When the content was last modified.
+    pub modified_at: Option<Timestamp>,
+    /// `key=value` pairs.
+    pub metadata: Vec<String>,
+    /// The text.
+    pub extracted: Extracted,
+    /// Its chunks.
+    pub chunks: Vec<PreparedChunk>,
+}
+
+/// A chunk with its vector.
+#[derive(Debug, Clone)]
+pub struct PreparedChunk {
+    /// Where it is.
+    pub chunk: Chunk,
+    /// Hash of its text.
+    pub hash: Sha256,
+    /// Its vector.
+    pub vector: Vec<f32>,
+    /// Whether the vector was there before.
+    pub reused: bool,
+}
+
+/// Content that was refused.
+#[derive(Debug, Clone)]
+pub struct RefusedContent {
+    /// The version that was refused.
+    pub version: Version,
+    /// Why.
+    pub refusal: Refusal,
+    /// Hash of the bytes, where they could be read.
+    pub content_hash: Option<Sha256>,
+    /// What processed them.
+    pub pipeline_fingerprint: Sha256,
+    /// Where the bytes are.
+    pub uri: String,
+    /// What the bytes were said to be.
+    pub media_type: Option<MediaType>,
+}
+
+/// What a source needs to know of a document to tell whether it changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownDocument {
+    /// Its state.
+    pub state: DocumentState,
+    /// Hash of the content that was last seen: the good one, or a quarantined one that came after it.
+    pub content_hash: Option<Sha256>,
+    /// What processed that content.
+    pub pipeline_fingerprint: Sha256,
+    /// What the source noted of it.
+    pub stamp: Option<String>,
+    /// Hash of the access list in force.
+    pub acl_hash: Option<Sha256>,
+}

@@ -1,0 +1,185 @@
+//! The two-halved guard: may this change be applied over what is known?
+//!
+//! Content and access have versions of their own and are judged alone, so that an access change that
+//! overtakes queued content does not make the content look old, and a replayed old grant does not undo
+//! a revocation. The outcome for one half, by the order of its versions:
+//!
+//! | change to known | same hash | other hash |
+//! |---|---|---|
+//! | older | stale | stale |
+//! | equal | unchanged, or applied if another pipeline made it | conflict |
+//! | newer | touch (the version moves), or applied | applied |
+//! | no order | unchanged, or applied | applied |
+//!
+//! An erased id refuses everything.
+
+use std::cmp::Ordering;
+
+use crate::access::Acl;
+use crate::change::AccessChange;
+use crate::document::{DocumentState, PreparedContent};
+use crate::hash::Sha256;
+use crate::policy::Policy;
+use crate::quarantine::{Cause, Refusal, Stage};
+use crate::version::Version;
+
+/// What the index knows of a document when a change arrives.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Its content row.
+    pub content: Option<KnownContent>,
+    /// Its policy row.
+    pub policy: Option<Policy>,
+}
+
+/// The content row, as far as the guard needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownContent {
+    /// Its version.
+    pub version: Version,
+    /// Hash of its bytes.
+    pub hash: Option<Sha256>,
+    /// What processed it.
+    pub pipeline_fingerprint: Sha256,
+    /// Its state.
+    pub state: DocumentState,
+}
+
+/// The verdict on the content half.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContentVerdict {
+    /// The change has no content half.
+    Unsaid,
+    /// Replace the document's chunks.
+    Replace,
+    /// Only its version moves.
+    Touch,
+    /// Remove its chunks.
+    Delete,
+    /// Quarantine the change; what is served stays.
+    Refuse(Refusal),
+    /// It is there already.
+    Unchanged,
+    /// A newer one is there.
+    Stale,
+    /// The id is erased.
+    Erased,
+}
+
+/// The verdict on the access half.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessVerdict {
+    /// What is known stays.
+    Keep,
+    /// This list is in force now.
+    Set {
+        /// The list.
+        acl: Acl,
+        /// Its version.
+        version: Version,
+    },
+    /// Nobody may read, and the refusal is quarantined.
+    Hide(Refusal),
+    /// Nothing is known and nothing was said: the change can't be applied.
+    Missing,
+    /// The change is refused, what is known stays.
+    Refuse(Refusal),
+}
+
+/// Judges the content half.
+pub fn judge_content(known: &Known, content: &PreparedContent) -> ContentVerdict {
+    if known.policy.as_ref().is_some_and(|p| p.erased_seq.is_some()) {
+        return match content {
+            PreparedContent::Unsaid => ContentVerdict::Unsaid,
+            _ => ContentVerdict::Erased,
+        };
+    }
+    match content {
+        PreparedContent::Unsaid => ContentVerdict::Unsaid,
+        PreparedContent::Deleted { version } => judge_delete(known, version),
+        PreparedContent::Indexed(c) => {
+            judge_upsert(known, &c.version, &c.content_hash, &c.pipeline_fingerprint)
+        }
+        PreparedContent::Refused(r) => match order_to_known(known, &r.version) {
+            Some(Ordering::Less) => ContentVerdict::Stale,
+            _ => ContentVerdict::Refuse(r.refusal.clone()),
+        },
+    }
+}
+
+fn judge_upsert(known: &Known, version: &Version, hash: &Sha256, pipeline: &Sha256) -> ContentVerdict {
+    let order = order_to_known(known, version);
+    if order == Some(Ordering::Less) {
+        return ContentVerdict::Stale;
+    }
+    let Some(content) = &known.content else {
+        return ContentVerdict::Replace;
+    };
+    if content.state != DocumentState::Indexed {
+        return match (order, content.state) {
+            // The deletion has this very version: the upsert came before it.
+            (Some(Ordering::Equal), DocumentState::Deleted) => ContentVerdict::Stale,
+            _ => ContentVerdict::Replace,
+        };
+    }
+    let same = content.hash.as_ref() == Some(hash);
+    match order {
+        Some(Ordering::Equal) if !same => ContentVerdict::Refuse(conflict(version)),
+        _ if !same || content.pipeline_fingerprint != *pipeline => ContentVerdict::Replace,
+        Some(Ordering::Greater) => ContentVerdict::Touch,
+        _ => ContentVerdict::Unchanged,
+    }
+}
+
+fn judge_delete(known: &Known, version: &Version) -> ContentVerdict {
+    match (order_to_known(known, version), known.content.as_ref().map(|c| c.state)) {
+        (Some(Ordering::Less), _) => ContentVerdict::Stale,
+        (Some(Ordering::Equal), Some(DocumentState::Deleted)) => ContentVerdict::Unchanged,
+        (None, Some(DocumentState::Deleted)) => ContentVerdict::Unchanged,
+        _ => ContentVerdict::Delete,
+    }
+}
+
+/// The order of `version` to the newest that is known: the content's, or that of its deletion.
+fn order_to_known(known: &Known, version: &Version) -> Option<Ordering> {
+    let content = known.content.as_ref().map(|c| &c.version);
+    let deleted = known.policy.as_ref().and_then(|p| p.deleted.as_ref()).map(|t| &t.version);
+    let orders = [content, deleted].into_iter().flatten().filter_map(|k| version.order(k));
+    orders.min()
+}
+
+/// Judges the access half.
+pub fn judge_access(known: &Known, access: &AccessChange) -> AccessVerdict {
+    let policy = known.policy.as_ref();
+    match (access, policy) {
+        (AccessChange::Unsaid { .. }, Some(_)) => AccessVerdict::Keep,
+        (AccessChange::Unsaid { default: Some(acl) }, None) => {
+            AccessVerdict::Set { acl: acl.clone(), version: Version::observed() }
+        }
+        (AccessChange::Unsaid { default: None }, None) => AccessVerdict::Missing,
+        (AccessChange::Unreadable(refusal), _) => AccessVerdict::Hide(refusal.clone()),
+        (AccessChange::Declared { version, acl }, None) => {
+            AccessVerdict::Set { acl: acl.clone(), version: version.clone() }
+        }
+        (AccessChange::Declared { version, acl }, Some(policy)) => judge_declared(policy, version, acl),
+    }
+}
+
+fn judge_declared(policy: &Policy, version: &Version, acl: &Acl) -> AccessVerdict {
+    let same = policy.acl == *acl;
+    match version.order(&policy.acl_version) {
+        Some(Ordering::Less) => AccessVerdict::Keep,
+        Some(Ordering::Equal) if same => AccessVerdict::Keep,
+        Some(Ordering::Equal) => AccessVerdict::Refuse(conflict(version)),
+        None if same => AccessVerdict::Keep,
+        _ => AccessVerdict::Set { acl: acl.clone(), version: version.clone() },
+    }
+}
+
+fn conflict(version: &Version) -> Refusal {
+    let detail = format!("version {} is there already with another hash", version.value);
+    Refusal::new(Stage::Guard, Cause::VersionConflict, detail)
+}
+
+#[cfg(test)]
+mod tests;

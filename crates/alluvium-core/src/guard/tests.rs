@@ -1,0 +1,107 @@
+//! The guard's outcome table, row by row.
+
+use super::*;
+use crate::policy::Tombstone;
+use crate::version::VersionKind;
+
+fn v(value: u64) -> Version {
+    Version { incarnation: "i".to_owned(), kind: VersionKind::Producer, value }
+}
+
+fn acl(reader: &str) -> Acl {
+    Acl { readers: vec![reader.to_owned()], ..Acl::default() }
+}
+
+fn known(version: Version, text: &str, state: DocumentState) -> Known {
+    let pipeline_fingerprint = Sha256::of("pipeline");
+    Known {
+        content: Some(KnownContent { version, hash: Some(Sha256::of(text)), pipeline_fingerprint, state }),
+        policy: Some(Policy { acl: acl("a"), acl_version: v(5), deleted: None, erased_seq: None }),
+    }
+}
+
+fn upsert(known: &Known, version: Version, text: &str, pipeline: &str) -> ContentVerdict {
+    judge_upsert(known, &version, &Sha256::of(text), &Sha256::of(pipeline))
+}
+
+#[test]
+fn content_by_version_and_hash() {
+    use ContentVerdict::{Replace, Stale, Touch, Unchanged};
+    let k = known(v(5), "t", DocumentState::Indexed);
+    assert_eq!(upsert(&k, v(4), "t", "pipeline"), Stale);
+    assert_eq!(upsert(&k, v(4), "u", "pipeline"), Stale);
+    assert_eq!(upsert(&k, v(5), "t", "pipeline"), Unchanged);
+    assert_eq!(upsert(&k, v(5), "t", "other"), Replace);
+    assert!(matches!(upsert(&k, v(5), "u", "pipeline"), ContentVerdict::Refuse(_)));
+    assert_eq!(upsert(&k, v(6), "t", "pipeline"), Touch);
+    assert_eq!(upsert(&k, v(6), "u", "pipeline"), Replace);
+    assert_eq!(upsert(&Known::default(), v(1), "t", "pipeline"), Replace);
+}
+
+#[test]
+fn files_have_no_order_and_go_by_hash() {
+    let k = known(Version::observed(), "t", DocumentState::Indexed);
+    assert_eq!(upsert(&k, Version::observed(), "t", "pipeline"), ContentVerdict::Unchanged);
+    assert_eq!(upsert(&k, Version::observed(), "u", "pipeline"), ContentVerdict::Replace);
+    let gone = known(Version::observed(), "t", DocumentState::Deleted);
+    assert_eq!(upsert(&gone, Version::observed(), "t", "pipeline"), ContentVerdict::Replace);
+    let delete = PreparedContent::Deleted { version: Version::observed() };
+    assert_eq!(judge_content(&gone, &delete), ContentVerdict::Unchanged);
+    assert_eq!(judge_content(&k, &delete), ContentVerdict::Delete);
+}
+
+#[test]
+fn a_deletion_is_not_undone_by_what_came_before_it() {
+    let mut k = known(v(7), "t", DocumentState::Deleted);
+    assert_eq!(upsert(&k, v(7), "t", "pipeline"), ContentVerdict::Stale);
+    assert_eq!(upsert(&k, v(6), "t", "pipeline"), ContentVerdict::Stale);
+    assert_eq!(upsert(&k, v(8), "t", "pipeline"), ContentVerdict::Replace);
+    // The same when only policy remembers it, as after a rollback.
+    k.content = None;
+    if let Some(policy) = &mut k.policy {
+        policy.deleted = Some(Tombstone { seq: 1, version: v(7) });
+    }
+    assert_eq!(upsert(&k, v(6), "t", "pipeline"), ContentVerdict::Stale);
+    assert_eq!(judge_content(&k, &PreparedContent::Deleted { version: v(6) }), ContentVerdict::Stale);
+}
+
+#[test]
+fn an_erased_id_refuses_content() {
+    let mut k = known(v(5), "t", DocumentState::Deleted);
+    if let Some(policy) = &mut k.policy {
+        policy.erased_seq = Some(9);
+    }
+    assert_eq!(judge_content(&k, &PreparedContent::Deleted { version: v(9) }), ContentVerdict::Erased);
+    assert_eq!(judge_content(&k, &PreparedContent::Unsaid), ContentVerdict::Unsaid);
+}
+
+#[test]
+fn access_by_version_and_list() {
+    let k = known(v(1), "t", DocumentState::Indexed);
+    let declare =
+        |version, reader: &str| judge_access(&k, &AccessChange::Declared { version, acl: acl(reader) });
+    assert_eq!(declare(v(4), "b"), AccessVerdict::Keep, "a replayed old grant");
+    assert_eq!(declare(v(5), "a"), AccessVerdict::Keep);
+    assert!(matches!(declare(v(5), "b"), AccessVerdict::Refuse(_)));
+    assert_eq!(declare(v(6), "b"), AccessVerdict::Set { acl: acl("b"), version: v(6) });
+    assert_eq!(declare(Version::observed(), "a"), AccessVerdict::Keep);
+    assert!(matches!(declare(Version::observed(), "b"), AccessVerdict::Set { .. }));
+}
+
+#[test]
+fn silence_keeps_takes_the_default_or_is_refused() {
+    let k = known(v(1), "t", DocumentState::Indexed);
+    let none = Known::default();
+    let silent = AccessChange::Unsaid { default: None };
+    let default = AccessChange::Unsaid { default: Some(acl("d")) };
+    assert_eq!(judge_access(&k, &default), AccessVerdict::Keep);
+    assert_eq!(judge_access(&none, &silent), AccessVerdict::Missing);
+    assert!(matches!(judge_access(&none, &default), AccessVerdict::Set { .. }));
+}
+
+#[test]
+fn an_unreadable_list_hides() {
+    let refusal = Refusal::new(Stage::Access, Cause::BadAccessList, "line 1");
+    let change = AccessChange::Unreadable(refusal.clone());
+    assert_eq!(judge_access(&Known::default(), &change), AccessVerdict::Hide(refusal));
+}

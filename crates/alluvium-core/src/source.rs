@@ -1,0 +1,70 @@
+//! The seam where changes come in. A source is pulled: it is asked for its next batch only when there
+//! is room for it.
+
+use async_trait::async_trait;
+
+use crate::brake::Brake;
+use crate::change::DocumentChange;
+use crate::checkpoint::CheckpointDelta;
+use crate::id::SourceName;
+
+/// How much the caller can take. A batch stays within it, but for a single change that is larger.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// Bytes of content.
+    pub bytes: u64,
+    /// Changes.
+    pub changes: usize,
+}
+
+/// What a source came upon since it was last asked.
+#[derive(Debug, Default)]
+pub struct SourceBatch {
+    /// Changes, those of one document in order.
+    pub changes: Vec<DocumentChange>,
+    /// Documents looked at, of whatever outcome.
+    pub seen: u64,
+    /// Documents that are as the index knows them.
+    pub unchanged: u64,
+    /// Files of a type that is not supported.
+    pub skipped: u64,
+    /// Progress that is complete once every change so far is committed.
+    pub deltas: Vec<CheckpointDelta>,
+    /// Deletions that were withheld.
+    pub braked: Option<Brake>,
+}
+
+/// Why a source can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// Wrong configuration or a missing root: a person must mend it.
+    #[error("source {source_name}: {message}")]
+    Broken {
+        /// The source.
+        source_name: String,
+        /// What and where.
+        message: String,
+    },
+    /// Passing trouble: try again later.
+    #[error("source {source_name}: {message}")]
+    Unavailable {
+        /// The source.
+        source_name: String,
+        /// What and where.
+        message: String,
+    },
+}
+
+/// A source of document changes.
+#[async_trait]
+pub trait Source: Send {
+    /// Its name.
+    fn name(&self) -> &SourceName;
+
+    /// The next batch; `None` when a source that ends has ended. Blocking work is done off the async
+    /// threads by the implementation.
+    async fn next(&mut self, room: Room) -> Result<Option<SourceBatch>, SourceError>;
+
+    /// How many documents there are to look at, once that is known; for progress.
+    fn expected(&self) -> Option<u64>;
+}
