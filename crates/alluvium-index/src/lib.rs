@@ -1,1 +1,36 @@
-//! alluvium-index
+//! The index on storage: tables, ledger, claim, commit and search.
+//!
+//! Everything that knows lance, lancedb or arrow is in this crate, and none of it shows in its public
+//! types. Decisions live in `alluvium-core` and in [`plan`](crate), as pure functions; what is here
+//! carries them out and observes.
+
+mod claim;
+mod error;
+mod explain;
+mod filter;
+mod guarded;
+mod known;
+mod layout;
+mod ledger;
+mod lock;
+mod lookup;
+mod maintain;
+mod plan;
+mod reader;
+mod rows;
+mod schema;
+mod search;
+mod status;
+mod storage;
+mod table;
+mod tables;
+mod writer;
+
+pub use error::{ErrorKind, IndexError};
+pub use explain::Explanation;
+pub use reader::{Index, QuarantineItem};
+pub use schema::schema_json;
+pub use search::Hit;
+pub use status::{DocumentCounts, LiveStatus, SourceStatus, Status};
+pub use storage::Durability;
+pub use writer::{Options, Writer};

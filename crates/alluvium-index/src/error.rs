@@ -1,0 +1,168 @@
+//! What can go wrong with an index, and what to do about it.
+
+use std::path::PathBuf;
+
+use alluvium_core::checkpoint::CheckpointError;
+use alluvium_core::commit::CommitError;
+use alluvium_core::ledger::RecordError;
+
+/// What the caller can do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Another process writes this index.
+    Held,
+    /// Another writer took over while this one worked.
+    Fenced,
+    /// The index belongs to another pipeline.
+    OtherPipeline,
+    /// The index holds vectors of another model or chunks cut otherwise.
+    OtherGeneration,
+    /// Storage failed.
+    Storage,
+    /// Something on storage is not what the ledger says.
+    Corrupt,
+    /// There is no such thing.
+    NotFound,
+}
+
+/// Why an index could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// Another process holds the lock.
+    #[error("the index {root} is held by {holder}")]
+    Held {
+        /// The index.
+        root: String,
+        /// Process, host and since when.
+        holder: String,
+    },
+    /// Another writer published where this one meant to.
+    #[error("fenced: {0}")]
+    Fenced(String),
+    /// Another pipeline's index.
+    #[error("the index {root} belongs to the pipeline {found:?}, this is {expected:?}")]
+    OtherPipeline {
+        /// The index.
+        root: String,
+        /// Whose it is.
+        found: String,
+        /// Who asks.
+        expected: String,
+    },
+    /// Another model or chunker.
+    #[error(
+        "the index {root} holds generation {found}: {found_is}; the pipeline asks for {expected}: {expected_is}"
+    )]
+    OtherGeneration {
+        /// The index.
+        root: String,
+        /// The live generation.
+        found: String,
+        /// What it is.
+        found_is: String,
+        /// The generation asked for.
+        expected: String,
+        /// What that is.
+        expected_is: String,
+    },
+    /// A ledger record can't be trusted.
+    #[error("ledger record {name} {error}")]
+    Record {
+        /// Its file name.
+        name: String,
+        /// Why.
+        error: RecordError,
+    },
+    /// A table named by the ledger is not there, or not at that version.
+    #[error("table {table} at version {version}, which the ledger names, can't be opened: {message}")]
+    MissingVersion {
+        /// The table.
+        table: String,
+        /// The version.
+        version: u64,
+        /// What storage said.
+        message: String,
+    },
+    /// A table is not of the shape that this program writes.
+    #[error("table {table}: {message}")]
+    Shape {
+        /// The table.
+        table: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// Progress that does not fit.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// Storage failed.
+    #[error("{action}: {message}")]
+    Storage {
+        /// What was being done.
+        action: String,
+        /// What storage said.
+        message: String,
+    },
+    /// A file operation failed.
+    #[error("{action} {path}: {error}")]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+}
+
+/// The result of this crate.
+pub(crate) type Result<T> = std::result::Result<T, IndexError>;
+
+impl IndexError {
+    /// What the caller can do about it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Held { .. } => ErrorKind::Held,
+            Self::Fenced(_) => ErrorKind::Fenced,
+            Self::OtherPipeline { .. } => ErrorKind::OtherPipeline,
+            Self::OtherGeneration { .. } => ErrorKind::OtherGeneration,
+            Self::Record { .. } | Self::MissingVersion { .. } | Self::Shape { .. } => ErrorKind::Corrupt,
+            Self::Checkpoint(_) => ErrorKind::Corrupt,
+            Self::Storage { .. } | Self::Io { .. } => ErrorKind::Storage,
+        }
+    }
+
+    /// What a person does next.
+    pub fn next(&self) -> &'static str {
+        match self.kind() {
+            ErrorKind::Held => "wait for it to finish, or stop it",
+            ErrorKind::Fenced => "another writer is at work; start again once it has finished",
+            ErrorKind::OtherPipeline => {
+                "give this pipeline an index.uri of its own, or use that pipeline's file"
+            }
+            ErrorKind::OtherGeneration => {
+                "put back the model and chunk settings that the index was built with, or give index.uri another folder and backfill it"
+            }
+            ErrorKind::Storage => "check the disk and its permissions, then run the same command again",
+            ErrorKind::Corrupt => {
+                "restore the index folder from a copy, or move it away and run `alluvium backfill`"
+            }
+            ErrorKind::NotFound => "check the name",
+        }
+    }
+
+    /// A storage failure while doing `action`.
+    pub(crate) fn storage(action: impl Into<String>) -> impl FnOnce(lance::Error) -> Self {
+        let action = action.into();
+        move |error| Self::Storage { action, message: error.to_string() }
+    }
+}
+
+impl From<IndexError> for CommitError {
+    fn from(error: IndexError) -> Self {
+        match error.kind() {
+            ErrorKind::Fenced | ErrorKind::Held => Self::Fenced(error.to_string()),
+            ErrorKind::Corrupt => Self::Inconsistent(error.to_string()),
+            _ => Self::Storage(error.to_string()),
+        }
+    }
+}

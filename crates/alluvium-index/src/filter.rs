@@ -1,0 +1,33 @@
+//! Filters as expressions. Nothing that a user typed ever becomes SQL text.
+
+use std::sync::Arc;
+
+use alluvium_core::access::Principals;
+use arrow_array::{ArrayRef, StringArray};
+use datafusion_common::ScalarValue;
+use datafusion_common::utils::SingleRowListArrayBuilder;
+use datafusion_expr::{Expr, col, lit};
+use datafusion_functions_nested::expr_fn::array_has_any;
+
+/// `column` is one of `values`.
+pub(crate) fn one_of<S: AsRef<str>>(column: &str, values: &[S]) -> Expr {
+    let list = values.iter().map(|v| lit(v.as_ref().to_owned())).collect();
+    col(column).in_list(list, false)
+}
+
+/// `column` equals `value`.
+pub(crate) fn equals(column: &str, value: &str) -> Expr {
+    col(column).eq(lit(value.to_owned()))
+}
+
+/// The pre-filter of every search: some principal is a reader and none is denied.
+pub(crate) fn readable_by(principals: &Principals) -> Expr {
+    let any = |column: &str| array_has_any(col(column), string_list(principals.as_slice()));
+    any("acl_readers").and(Expr::Not(Box::new(any("acl_denied"))))
+}
+
+fn string_list(values: &[String]) -> Expr {
+    let array: ArrayRef = Arc::new(StringArray::from_iter_values(values));
+    let list = SingleRowListArrayBuilder::new(array).build_list_array();
+    Expr::Literal(ScalarValue::List(Arc::new(list)), None)
+}

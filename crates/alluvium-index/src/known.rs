@@ -1,0 +1,76 @@
+//! What a source is told of its documents before it scans.
+
+use std::collections::HashMap;
+
+use alluvium_core::document::KnownDocument;
+use alluvium_core::id::{DocId, SourceName};
+use alluvium_core::ledger::TableRole;
+use serde::Deserialize;
+
+use crate::error::Result;
+use crate::filter::equals;
+use crate::reader::open_quarantine;
+use crate::rows;
+use crate::tables::Tables;
+
+#[derive(Deserialize)]
+struct DocumentColumns {
+    doc_id: String,
+    content_hash: Option<String>,
+    pipeline_fingerprint: String,
+    state: String,
+    stamp: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct PolicyColumns {
+    doc_id: String,
+    acl_hash: String,
+}
+
+/// Documents of a source with the content that was last seen of each: the good one, or a quarantined one
+/// that came after it, so that neither is processed again while it stays as it is.
+pub(crate) async fn known(tables: &Tables, source: &SourceName) -> Result<HashMap<String, KnownDocument>> {
+    let mut known = documents(tables, source).await?;
+    for item in open_quarantine(tables).await? {
+        let Some(document) = local(&item.doc_id, source).and_then(|local| known.get_mut(&local)) else {
+            continue;
+        };
+        document.content_hash =
+            item.content_hash.as_deref().map(|h| rows::hash("quarantine", h)).transpose()?;
+        document.pipeline_fingerprint = rows::hash("quarantine", &item.pipeline_fingerprint)?;
+        document.stamp = item.stamp;
+    }
+    let policy = tables.get(TableRole::Policy)?;
+    let batches = policy.rows(Some(&["doc_id", "acl_hash"]), Some(equals("source", source.as_str()))).await?;
+    for row in rows::from_batches::<PolicyColumns>(policy.name(), &batches)? {
+        if let Some(document) = local(&row.doc_id, source).and_then(|local| known.get_mut(&local)) {
+            document.acl_hash = Some(rows::hash(policy.name(), &row.acl_hash)?);
+        }
+    }
+    Ok(known)
+}
+
+async fn documents(tables: &Tables, source: &SourceName) -> Result<HashMap<String, KnownDocument>> {
+    let table = tables.get(TableRole::Documents)?;
+    let columns = ["doc_id", "content_hash", "pipeline_fingerprint", "state", "stamp"];
+    let batches = table.rows(Some(&columns), Some(equals("source", source.as_str()))).await?;
+    let mut known = HashMap::new();
+    for row in rows::from_batches::<DocumentColumns>(table.name(), &batches)? {
+        let Some(local) = local(&row.doc_id, source) else { continue };
+        let document = KnownDocument {
+            state: rows::state(table.name(), &row.state)?,
+            content_hash: row.content_hash.as_deref().map(|h| rows::hash(table.name(), h)).transpose()?,
+            pipeline_fingerprint: rows::hash(table.name(), &row.pipeline_fingerprint)?,
+            stamp: row.stamp,
+            acl_hash: None,
+        };
+        known.insert(local, document);
+    }
+    Ok(known)
+}
+
+fn local(doc_id: &str, source: &SourceName) -> Option<String> {
+    let id = DocId::parse(doc_id).ok()?;
+    (id.source() == source.as_str()).then(|| id.local().to_owned())
+}

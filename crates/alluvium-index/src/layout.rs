@@ -1,0 +1,40 @@
+//! Where things stand under an index's root.
+//!
+//! ```text
+//! ROOT/chunks_<generation>.lance     ROOT/documents_<generation>.lance
+//! ROOT/policy.lance                  ROOT/quarantine.lance
+//! ROOT/ledger/<inverse seq>.json     ROOT/writer.lock
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use alluvium_core::ledger::FOLDER;
+
+/// The paths of one index.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.root.join(FOLDER)
+    }
+
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.root.join("writer.lock")
+    }
+
+    /// The path of a table, as LanceDB lays tables out.
+    pub(crate) fn table(&self, name: &str) -> PathBuf {
+        self.root.join(format!("{name}.lance"))
+    }
+}

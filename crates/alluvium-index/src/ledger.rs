@@ -1,0 +1,76 @@
+//! Records on storage: finding the head, and putting a new one in place exactly once.
+
+use std::sync::Arc;
+
+use alluvium_core::ledger::{Occupied, Record, file_name, judge_occupied, parse, seq_of};
+use futures::TryStreamExt;
+use object_store::path::Path as StorePath;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+
+use crate::error::{IndexError, Result};
+use crate::layout::Layout;
+use crate::storage;
+
+/// The ledger of one index.
+#[derive(Debug, Clone)]
+pub(crate) struct Ledger {
+    store: Arc<dyn ObjectStore>,
+}
+
+impl Ledger {
+    pub(crate) fn open(layout: &Layout) -> Result<Self> {
+        Ok(Self { store: storage::ledger_store(&layout.ledger())? })
+    }
+
+    /// The newest record; `None` in an empty ledger.
+    pub(crate) async fn head(&self) -> Result<Option<Record>> {
+        let listed: Vec<_> =
+            self.store.list(None).try_collect().await.map_err(store_error("listing the ledger"))?;
+        // Object stores list in order of names; a local file system does not.
+        let newest = listed.iter().filter_map(|o| seq_of(o.location.filename()?)).max();
+        match newest {
+            Some(seq) => self.get(seq).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// One record.
+    pub(crate) async fn get(&self, seq: u64) -> Result<Record> {
+        let name = file_name(seq);
+        let path = StorePath::from(name.as_str());
+        let action = format!("reading ledger record {seq}");
+        let got = self.store.get(&path).await.map_err(store_error(&action))?;
+        let bytes = got.bytes().await.map_err(store_error(&action))?;
+        parse(&bytes, seq).map_err(|error| IndexError::Record { name, error })
+    }
+
+    /// Puts a record in place if its sequence number is free. An answer that was lost shows as one's
+    /// own record in the way, and is success.
+    pub(crate) async fn put(&self, record: &Record) -> Result<()> {
+        let action = format!("writing ledger record {}", record.seq);
+        let bytes = serde_json::to_vec_pretty(record)
+            .map_err(|e| IndexError::Storage { action: action.clone(), message: e.to_string() })?;
+        let path = StorePath::from(file_name(record.seq));
+        let create = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.store.put_opts(&path, bytes.into(), create).await {
+            Ok(_) => Ok(()),
+            Err(object_store::Error::AlreadyExists { .. }) => self.judge(record).await,
+            Err(error) => Err(store_error(&action)(error)),
+        }
+    }
+
+    async fn judge(&self, record: &Record) -> Result<()> {
+        match judge_occupied(record, &self.get(record.seq).await?) {
+            Occupied::Mine => Ok(()),
+            Occupied::Fenced { by, epoch, since } => Err(IndexError::Fenced(format!(
+                "record {} was written by process {} on {} (epoch {epoch}) at {since}",
+                record.seq, by.pid, by.host
+            ))),
+        }
+    }
+}
+
+fn store_error(action: &str) -> impl FnOnce(object_store::Error) -> IndexError + use<> {
+    let action = action.to_owned();
+    move |error| IndexError::Storage { action, message: error.to_string() }
+}

@@ -1,0 +1,331 @@
+//! From changes and what is known of their documents to the rows of one commit: a pure function.
+//!
+//! Invariants of a plan:
+//! - each document appears at most once in each list, so that a commit replaces its rows once;
+//! - chunks of a document are written only with the access list that its policy holds after the plan;
+//! - a refusal leaves chunks as they are, and always leaves a quarantine row;
+//! - an empty plan means that there is nothing to publish.
+
+use std::collections::HashMap;
+
+use alluvium_core::access::Acl;
+use alluvium_core::change::AccessChange;
+use alluvium_core::commit::Counts;
+use alluvium_core::document::{DocumentState, Prepared, PreparedContent};
+use alluvium_core::guard::{AccessVerdict, ContentVerdict, Known, KnownContent, judge_access, judge_content};
+use alluvium_core::policy::{Policy, Tombstone};
+use alluvium_core::quarantine::{Cause, Refusal, Stage};
+use alluvium_core::version::{Version, VersionKind};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::rows::{self, ChunkRow, DocumentRow, PolicyRow, QuarantineRow};
+
+mod build;
+#[cfg(test)]
+mod tests;
+
+/// What all rows of one commit share.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    /// The sequence number that will publish the plan.
+    pub(crate) seq: u64,
+    /// Now, in microseconds.
+    pub(crate) now: i64,
+    /// The pipeline's name.
+    pub(crate) pipeline: String,
+    /// The model's name and revision.
+    pub(crate) model: String,
+}
+
+/// The columns of `documents` that decisions need.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct DocumentFacts {
+    pub(crate) doc_id: String,
+    pub(crate) uri: String,
+    pub(crate) title: String,
+    pub(crate) version: String,
+    pub(crate) content_hash: Option<String>,
+    pub(crate) pipeline_fingerprint: String,
+    pub(crate) state: String,
+}
+
+impl DocumentFacts {
+    /// The names of these columns.
+    pub(crate) const COLUMNS: [&str; 7] =
+        ["doc_id", "uri", "title", "version", "content_hash", "pipeline_fingerprint", "state"];
+}
+
+/// What the index holds of one document.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Facts {
+    pub(crate) document: Option<DocumentFacts>,
+    pub(crate) policy: Option<PolicyRow>,
+    /// Its quarantine items that are not resolved.
+    pub(crate) open: Vec<QuarantineRow>,
+}
+
+impl Facts {
+    /// The facts as the guard takes them.
+    fn known(&self) -> Result<Known> {
+        let content = match &self.document {
+            None => None,
+            Some(d) => Some(KnownContent {
+                version: rows::version("documents", &d.version)?,
+                hash: d.content_hash.as_deref().map(|h| rows::hash("documents", h)).transpose()?,
+                pipeline_fingerprint: rows::hash("documents", &d.pipeline_fingerprint)?,
+                state: rows::state("documents", &d.state)?,
+            }),
+        };
+        let policy = self.policy.as_ref().map(PolicyRow::policy).transpose()?;
+        Ok(Known { content, policy })
+    }
+}
+
+/// The rows of one commit.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// Documents whose chunk rows go.
+    pub(crate) remove: Vec<String>,
+    /// Chunk rows that come.
+    pub(crate) chunks: Vec<ChunkRow>,
+    /// Documents whose chunk rows are moved under another access list.
+    pub(crate) relist: Vec<(String, Acl)>,
+    /// Document rows that come, replacing those of their ids.
+    pub(crate) documents: Vec<DocumentRow>,
+    /// Documents of which only the version moves.
+    pub(crate) touch: Vec<(String, Version)>,
+    /// Policy rows that come, replacing those of their ids.
+    pub(crate) policies: Vec<PolicyRow>,
+    /// Quarantine rows that come, replacing those of their ids.
+    pub(crate) quarantine: Vec<QuarantineRow>,
+    /// What the plan does, counted.
+    pub(crate) counts: Counts,
+}
+
+impl Plan {
+    /// Whether the plan changes anything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.remove.is_empty()
+            && self.chunks.is_empty()
+            && self.relist.is_empty()
+            && self.documents.is_empty()
+            && self.touch.is_empty()
+            && self.policies.is_empty()
+            && self.quarantine.is_empty()
+    }
+}
+
+/// Plans folded changes over the facts of their documents.
+pub(crate) fn plan(
+    changes: Vec<Prepared>,
+    facts: &HashMap<String, Facts>,
+    context: &Context,
+) -> Result<Plan> {
+    let mut plan = Plan::default();
+    let nothing = Facts::default();
+    for change in changes {
+        let facts = facts.get(change.doc_id.as_str()).unwrap_or(&nothing);
+        Planner { plan: &mut plan, context, facts, known: facts.known()? }.change(change)?;
+    }
+    Ok(plan)
+}
+
+/// Plans one change.
+struct Planner<'a> {
+    plan: &'a mut Plan,
+    context: &'a Context,
+    facts: &'a Facts,
+    known: Known,
+}
+
+impl Planner<'_> {
+    fn change(mut self, change: Prepared) -> Result<()> {
+        let access = judge_access(&self.known, &change.access);
+        let content = self.judge_with_access(&change, &access);
+        let policy = self.policy_after(&change, &content, &access);
+        self.refusals(&change, &content, &access);
+        self.policy(&change, policy.as_ref());
+        let acl = policy.map_or_else(Acl::nobody, |p| p.acl);
+        self.content(change, content, &acl);
+        Ok(())
+    }
+
+    /// A document that was never served and has no access list that can be read is not served now:
+    /// its content is refused for the reason of its access.
+    fn judge_with_access(&self, change: &Prepared, access: &AccessVerdict) -> ContentVerdict {
+        let verdict = judge_content(&self.known, &change.content);
+        let served = self.known.content.as_ref().is_some_and(|c| c.state == DocumentState::Indexed);
+        match (verdict, access) {
+            (ContentVerdict::Replace, AccessVerdict::Missing) => {
+                let detail = "the change names no access list and the source declares no default_acl";
+                ContentVerdict::Refuse(Refusal::new(Stage::Access, Cause::NoAccessList, detail))
+            }
+            (ContentVerdict::Replace, AccessVerdict::Hide(refusal)) if !served => {
+                ContentVerdict::Refuse(refusal.clone())
+            }
+            (verdict, _) => verdict,
+        }
+    }
+
+    fn policy_after(
+        &self,
+        change: &Prepared,
+        content: &ContentVerdict,
+        access: &AccessVerdict,
+    ) -> Option<Policy> {
+        let mut policy = self.known.policy.clone();
+        match access {
+            AccessVerdict::Set { acl, version } => set_acl(&mut policy, acl.clone(), version.clone()),
+            AccessVerdict::Hide(_) => set_acl(&mut policy, Acl::nobody(), Version::observed()),
+            AccessVerdict::Missing if *content != ContentVerdict::Unsaid => {
+                set_acl(&mut policy, Acl::nobody(), Version::observed());
+            }
+            _ => {}
+        }
+        if let Some(policy) = &mut policy {
+            match (content, &change.content) {
+                (ContentVerdict::Replace, _) => policy.deleted = None,
+                (ContentVerdict::Delete, PreparedContent::Deleted { version }) => {
+                    policy.deleted = Some(Tombstone { seq: self.context.seq, version: version.clone() });
+                }
+                _ => {}
+            }
+        }
+        policy
+    }
+
+    fn refusals(&mut self, change: &Prepared, content: &ContentVerdict, access: &AccessVerdict) {
+        let content_refusal = match content {
+            ContentVerdict::Refuse(refusal) => Some(refusal),
+            _ => None,
+        };
+        let access_refusal = match access {
+            AccessVerdict::Hide(r) | AccessVerdict::Refuse(r) => {
+                Some(r).filter(|r| Some(*r) != content_refusal)
+            }
+            _ => None,
+        };
+        for refusal in content_refusal.into_iter().chain(access_refusal) {
+            let row = build::quarantine_row(change, refusal, self.facts, self.context);
+            self.plan.quarantine.push(row);
+            self.plan.counts.quarantined += 1;
+        }
+        self.resolve(change, content, access);
+    }
+
+    /// Items that this change mends are resolved: those of content by content, those of access by
+    /// access, all by a deletion.
+    fn resolve(&mut self, change: &Prepared, content: &ContentVerdict, access: &AccessVerdict) {
+        use ContentVerdict::{Delete, Replace, Touch, Unchanged};
+        let deleted = *content == Delete;
+        let content_good = deleted || matches!(content, Replace | Touch | Unchanged);
+        let declared = matches!(change.access, AccessChange::Declared { .. });
+        let access_good = deleted
+            || matches!(access, AccessVerdict::Set { .. })
+            || (declared && *access == AccessVerdict::Keep);
+        let access_stage = Stage::Access.to_string();
+        for open in &self.facts.open {
+            let mended = if open.stage == access_stage { access_good } else { content_good };
+            let again = self.plan.quarantine.iter().any(|q| q.id == open.id);
+            if mended && !again {
+                let (resolved_at, resolved_seq) =
+                    (Some(self.context.now), Some(rows::seq_i64(self.context.seq)));
+                self.plan.quarantine.push(QuarantineRow { resolved_at, resolved_seq, ..open.clone() });
+            }
+        }
+    }
+
+    fn policy(&mut self, change: &Prepared, policy: Option<&Policy>) {
+        if let Some(policy) = policy.filter(|p| Some(*p) != self.known.policy.as_ref()) {
+            let (id, source) = (change.doc_id.as_str(), change.doc_id.source());
+            self.plan.policies.push(PolicyRow::of(id, source, policy, self.context.seq, self.context.now));
+        }
+    }
+
+    fn content(&mut self, change: Prepared, verdict: ContentVerdict, acl: &Acl) {
+        let id = change.doc_id.as_str().to_owned();
+        match verdict {
+            ContentVerdict::Replace => self.replace(&change, acl),
+            ContentVerdict::Delete => self.delete(&change),
+            ContentVerdict::Touch => {
+                if let PreparedContent::Indexed(content) = &change.content {
+                    self.plan.touch.push((id.clone(), content.version.clone()));
+                }
+                self.plan.counts.unchanged += 1;
+                self.relist(id, acl);
+            }
+            ContentVerdict::Refuse(_) => {
+                self.refused(&change);
+                self.relist(id, acl);
+            }
+            ContentVerdict::Unsaid => {
+                if self.relist(id, acl) {
+                    self.plan.counts.access += 1;
+                }
+            }
+            ContentVerdict::Unchanged | ContentVerdict::Stale | ContentVerdict::Erased => {
+                self.plan.counts.unchanged += 1;
+                self.relist(id, acl);
+            }
+        }
+    }
+
+    fn replace(&mut self, change: &Prepared, acl: &Acl) {
+        let PreparedContent::Indexed(content) = &change.content else { return };
+        let id = change.doc_id.as_str();
+        if self.has_chunks() {
+            self.plan.remove.push(id.to_owned());
+        }
+        let chunks = build::chunk_rows(change, content, acl, self.context);
+        self.plan.documents.push(build::indexed_row(change, content, self.context));
+        let reused = content.chunks.iter().filter(|c| c.reused).count() as u64;
+        let counts = &mut self.plan.counts;
+        counts.indexed += 1;
+        counts.chunks_written += chunks.len() as u64;
+        counts.chunks_reused += reused;
+        counts.chunks_embedded += chunks.len() as u64 - reused;
+        self.plan.chunks.extend(chunks);
+    }
+
+    fn delete(&mut self, change: &Prepared) {
+        let PreparedContent::Deleted { version } = &change.content else { return };
+        // A file that was never seen leaves no trace; an event may be overtaken, so its version stays.
+        if self.known.content.is_none() && version.kind == VersionKind::Observed {
+            self.plan.counts.unchanged += 1;
+            return;
+        }
+        if self.has_chunks() {
+            self.plan.remove.push(change.doc_id.as_str().to_owned());
+        }
+        self.plan.documents.push(build::deleted_row(change, version, self.facts, self.context));
+        self.plan.counts.deleted += 1;
+    }
+
+    /// The last good version stays in service; an id without one gets a row that says so.
+    fn refused(&mut self, change: &Prepared) {
+        if !self.has_chunks() {
+            self.plan.documents.push(build::refused_row(change, self.context));
+        }
+    }
+
+    /// Moves the document's chunks under `acl` if that is another list than they have.
+    fn relist(&mut self, id: String, acl: &Acl) -> bool {
+        let changed = self.known.policy.as_ref().is_none_or(|p| p.acl != *acl);
+        if changed && self.has_chunks() {
+            self.plan.relist.push((id, acl.clone()));
+        }
+        changed
+    }
+
+    fn has_chunks(&self) -> bool {
+        self.known.content.as_ref().is_some_and(|c| c.state == DocumentState::Indexed)
+    }
+}
+
+fn set_acl(policy: &mut Option<Policy>, acl: Acl, acl_version: Version) {
+    match policy {
+        Some(policy) => (policy.acl, policy.acl_version) = (acl, acl_version),
+        None => *policy = Some(Policy { acl, acl_version, deleted: None, erased_seq: None }),
+    }
+}

@@ -1,0 +1,100 @@
+//! The plan, case by case. What the guard judges is tested where the guard is.
+
+use alluvium_core::change::Origin;
+use alluvium_core::document::RefusedContent;
+use alluvium_core::hash::Sha256;
+use alluvium_core::id::DocId;
+
+use super::*;
+
+fn context() -> Context {
+    Context { seq: 7, now: 1_000, pipeline: "p".to_owned(), model: "m@1".to_owned() }
+}
+
+fn acl(reader: &str) -> Acl {
+    Acl { readers: vec![reader.to_owned()], ..Acl::default() }
+}
+
+fn declared(reader: &str) -> AccessChange {
+    AccessChange::Declared { version: Version::observed(), acl: acl(reader) }
+}
+
+fn change(content: PreparedContent, access: AccessChange) -> Prepared {
+    Prepared { doc_id: DocId::parse("s/a").unwrap(), content, access, origin: Origin::default() }
+}
+
+fn refusal() -> PreparedContent {
+    PreparedContent::Refused(Box::new(RefusedContent {
+        version: Version::observed(),
+        refusal: Refusal::new(Stage::Extract, Cause::Corrupt, "x"),
+        content_hash: Some(Sha256::of("bad")),
+        pipeline_fingerprint: Sha256::of("pipeline"),
+        uri: "u".to_owned(),
+        media_type: None,
+    }))
+}
+
+fn served() -> HashMap<String, Facts> {
+    let policy = Policy { acl: acl("g"), acl_version: Version::observed(), deleted: None, erased_seq: None };
+    let document = DocumentFacts {
+        doc_id: "s/a".to_owned(),
+        uri: "u".to_owned(),
+        title: "t".to_owned(),
+        version: rows::version_text(&Version::observed()),
+        content_hash: Some(Sha256::of("good").into()),
+        pipeline_fingerprint: Sha256::of("pipeline").into(),
+        state: "indexed".to_owned(),
+    };
+    let policy = Some(PolicyRow::of("s/a", "s", &policy, 1, 1));
+    HashMap::from([("s/a".to_owned(), Facts { document: Some(document), policy, open: vec![] })])
+}
+
+#[test]
+fn the_same_access_list_is_nothing_to_publish() {
+    let plan = plan(vec![change(PreparedContent::Unsaid, declared("g"))], &served(), &context()).unwrap();
+    assert!(plan.is_empty());
+}
+
+#[test]
+fn another_access_list_moves_rows_and_policy_together() {
+    let plan = plan(vec![change(PreparedContent::Unsaid, declared("h"))], &served(), &context()).unwrap();
+    assert_eq!(plan.relist, [("s/a".to_owned(), acl("h"))]);
+    assert_eq!(plan.policies.iter().map(|p| p.acl_readers.clone()).collect::<Vec<_>>(), [["h"]]);
+    assert!(plan.documents.is_empty() && plan.chunks.is_empty());
+}
+
+#[test]
+fn a_refusal_keeps_the_good_version_and_still_applies_its_access() {
+    let plan = plan(vec![change(refusal(), declared("h"))], &served(), &context()).unwrap();
+    assert_eq!(plan.quarantine.len(), 1);
+    assert!(plan.remove.is_empty() && plan.documents.is_empty());
+    assert_eq!(plan.relist.len(), 1, "a revocation is not delayed by bad content");
+}
+
+#[test]
+fn a_refused_stranger_gets_a_row_that_serves_nothing() {
+    let plan = plan(vec![change(refusal(), declared("g"))], &HashMap::new(), &context()).unwrap();
+    let states: Vec<_> = plan.documents.iter().map(|d| d.state.as_str()).collect();
+    assert_eq!((states, plan.chunks.len(), plan.policies.len()), (vec!["quarantined"], 0, 1));
+}
+
+#[test]
+fn a_deletion_leaves_a_tombstone_in_policy() {
+    let delete = PreparedContent::Deleted { version: Version::observed() };
+    let silent = AccessChange::Unsaid { default: None };
+    let plan = plan(vec![change(delete, silent)], &served(), &context()).unwrap();
+    assert_eq!(plan.remove, ["s/a"]);
+    assert_eq!(plan.policies.iter().map(|p| p.deleted_seq).collect::<Vec<_>>(), [Some(7)]);
+}
+
+#[test]
+fn a_second_attempt_is_the_same_item() {
+    let first = plan(vec![change(refusal(), declared("g"))], &served(), &context()).unwrap();
+    let mut facts = served();
+    facts.get_mut("s/a").unwrap().open = first.quarantine.clone();
+    let later = Context { seq: 9, now: 2_000, ..context() };
+    let second = plan(vec![change(refusal(), declared("g"))], &facts, &later).unwrap();
+    let summary: Vec<_> = second.quarantine.iter().map(|q| (q.id.clone(), q.attempts, q.entered_at)).collect();
+    let expected: Vec<_> = first.quarantine.iter().map(|q| (q.id.clone(), 2, 1_000)).collect();
+    assert_eq!(summary, expected);
+}

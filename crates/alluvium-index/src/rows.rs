@@ -1,0 +1,255 @@
+//! Rows of the four tables as plain structs, and their way to and from Arrow.
+
+use alluvium_core::access::Acl;
+use alluvium_core::document::DocumentState;
+use alluvium_core::hash::Sha256;
+use alluvium_core::ledger::TableRole;
+use alluvium_core::policy::{Policy, Tombstone};
+use alluvium_core::version::Version;
+use arrow_array::RecordBatch;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{IndexError, Result};
+use crate::schema::field_refs;
+
+/// A row of `chunks`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ChunkRow {
+    pub(crate) chunk_id: String,
+    pub(crate) doc_id: String,
+    pub(crate) doc_version: String,
+    pub(crate) source: String,
+    pub(crate) uri: String,
+    pub(crate) title: String,
+    pub(crate) media_type: String,
+    pub(crate) language: Option<String>,
+    pub(crate) text: String,
+    pub(crate) vector: Vec<f32>,
+    pub(crate) content_hash: String,
+    pub(crate) text_hash: String,
+    pub(crate) chunk_hash: String,
+    pub(crate) chunk_index: i64,
+    pub(crate) tokens: i64,
+    pub(crate) char_start: i64,
+    pub(crate) char_end: i64,
+    pub(crate) page_start: Option<i64>,
+    pub(crate) page_end: Option<i64>,
+    pub(crate) heading_path: Vec<String>,
+    pub(crate) extractor: String,
+    pub(crate) chunker: String,
+    pub(crate) model: String,
+    pub(crate) pipeline: String,
+    pub(crate) pipeline_fingerprint: String,
+    pub(crate) position: String,
+    pub(crate) trace_id: Option<String>,
+    pub(crate) acl_readers: Vec<String>,
+    pub(crate) acl_denied: Vec<String>,
+    pub(crate) classification: Option<String>,
+    pub(crate) tenant: Option<String>,
+    pub(crate) metadata: Vec<String>,
+    pub(crate) event_time: Option<i64>,
+    pub(crate) modified_at: Option<i64>,
+    pub(crate) indexed_at: i64,
+    pub(crate) expires_at: Option<i64>,
+}
+
+impl ChunkRow {
+    /// Copies an access list onto the row.
+    pub(crate) fn set_acl(&mut self, acl: &Acl) {
+        self.acl_readers.clone_from(&acl.readers);
+        self.acl_denied.clone_from(&acl.denied);
+        self.classification.clone_from(&acl.classification);
+        self.tenant.clone_from(&acl.tenant);
+    }
+}
+
+/// A row of `documents`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct DocumentRow {
+    pub(crate) doc_id: String,
+    pub(crate) source: String,
+    pub(crate) uri: String,
+    pub(crate) title: String,
+    pub(crate) media_type: Option<String>,
+    pub(crate) language: Option<String>,
+    pub(crate) version: String,
+    pub(crate) content_hash: Option<String>,
+    pub(crate) text_hash: Option<String>,
+    pub(crate) pipeline_fingerprint: String,
+    pub(crate) extractor: Option<String>,
+    pub(crate) chunker: Option<String>,
+    pub(crate) state: String,
+    pub(crate) partial: Option<String>,
+    pub(crate) stamp: Option<String>,
+    pub(crate) position: String,
+    pub(crate) trace_id: Option<String>,
+    pub(crate) bytes: i64,
+    pub(crate) chunk_count: i64,
+    pub(crate) token_count: i64,
+    pub(crate) text: Option<String>,
+    pub(crate) page_starts: Vec<i64>,
+    pub(crate) metadata: Vec<String>,
+    pub(crate) event_time: Option<i64>,
+    pub(crate) modified_at: Option<i64>,
+    pub(crate) indexed_at: i64,
+}
+
+/// A row of `policy`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PolicyRow {
+    pub(crate) doc_id: String,
+    pub(crate) source: String,
+    pub(crate) acl_readers: Vec<String>,
+    pub(crate) acl_denied: Vec<String>,
+    pub(crate) classification: Option<String>,
+    pub(crate) tenant: Option<String>,
+    pub(crate) acl_hash: String,
+    pub(crate) acl_version: String,
+    pub(crate) deleted_seq: Option<i64>,
+    pub(crate) deleted_version: Option<String>,
+    pub(crate) erased_seq: Option<i64>,
+    pub(crate) changed_seq: i64,
+    pub(crate) changed_at: i64,
+}
+
+/// A row of `quarantine`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct QuarantineRow {
+    pub(crate) id: String,
+    pub(crate) doc_id: String,
+    pub(crate) source: String,
+    pub(crate) position: String,
+    pub(crate) stage: String,
+    pub(crate) cause: String,
+    pub(crate) detail: String,
+    pub(crate) uri: String,
+    pub(crate) media_type: Option<String>,
+    pub(crate) content_hash: Option<String>,
+    pub(crate) pipeline_fingerprint: String,
+    pub(crate) stamp: Option<String>,
+    pub(crate) version: String,
+    #[serde(with = "serde_bytes_or_null", default)]
+    pub(crate) bytes: Option<Vec<u8>>,
+    pub(crate) entered_at: i64,
+    pub(crate) entered_seq: i64,
+    pub(crate) attempts: i64,
+    pub(crate) resolved_at: Option<i64>,
+    pub(crate) resolved_seq: Option<i64>,
+}
+
+/// Bytes as a binary column: serde's own form of `Vec<u8>` is a list of numbers.
+mod serde_bytes_or_null {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, s: S) -> Result<S::Ok, S::Error> {
+        match bytes {
+            Some(bytes) => s.serialize_bytes(bytes),
+            None => s.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Vec<u8>>, D::Error> {
+        Option::<Vec<u8>>::deserialize(d)
+    }
+}
+
+/// Rows of `role` as one Arrow batch.
+pub(crate) fn to_batch<R: Serialize>(role: TableRole, dimension: usize, rows: &[R]) -> Result<RecordBatch> {
+    serde_arrow::to_record_batch(&field_refs(role, dimension), &rows)
+        .map_err(|e| IndexError::Shape { table: format!("{role:?}"), message: e.message().to_owned() })
+}
+
+/// Rows out of Arrow batches; columns that the row lacks are passed over.
+pub(crate) fn from_batches<R: DeserializeOwned>(table: &str, batches: &[RecordBatch]) -> Result<Vec<R>> {
+    let mut rows = Vec::new();
+    for batch in batches.iter().filter(|b| b.num_rows() > 0) {
+        let read: Vec<R> = serde_arrow::from_record_batch(batch)
+            .map_err(|e| IndexError::Shape { table: table.to_owned(), message: e.message().to_owned() })?;
+        rows.extend(read);
+    }
+    Ok(rows)
+}
+
+/// A time as the tables hold it.
+pub(crate) fn micros(time: Timestamp) -> i64 {
+    time.as_microsecond()
+}
+
+/// A time out of the tables; one that no calendar knows reads as the epoch.
+pub(crate) fn timestamp(micros: i64) -> Timestamp {
+    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// A sequence number as the tables hold it.
+pub(crate) fn seq_i64(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+/// A version as the tables hold it.
+pub(crate) fn version_text(version: &Version) -> String {
+    serde_json::to_string(version).unwrap_or_default()
+}
+
+fn bad(table: &str, what: &str, value: &str) -> IndexError {
+    IndexError::Shape { table: table.to_owned(), message: format!("{what} {value:?} can't be read") }
+}
+
+/// A version out of the tables.
+pub(crate) fn version(table: &str, text: &str) -> Result<Version> {
+    serde_json::from_str(text).map_err(|_| bad(table, "the version", text))
+}
+
+/// A hash out of the tables.
+pub(crate) fn hash(table: &str, text: &str) -> Result<Sha256> {
+    Sha256::try_from(text.to_owned()).map_err(|_| bad(table, "the hash", text))
+}
+
+/// A state out of the tables.
+pub(crate) fn state(table: &str, text: &str) -> Result<DocumentState> {
+    DocumentState::parse(text).ok_or_else(|| bad(table, "the state", text))
+}
+
+impl PolicyRow {
+    /// The row of a policy as `seq` leaves it.
+    pub(crate) fn of(doc_id: &str, source: &str, policy: &Policy, seq: u64, now: i64) -> Self {
+        let deleted = policy.deleted.as_ref();
+        Self {
+            doc_id: doc_id.to_owned(),
+            source: source.to_owned(),
+            acl_readers: policy.acl.readers.clone(),
+            acl_denied: policy.acl.denied.clone(),
+            classification: policy.acl.classification.clone(),
+            tenant: policy.acl.tenant.clone(),
+            acl_hash: policy.acl.hash().into(),
+            acl_version: version_text(&policy.acl_version),
+            deleted_seq: deleted.map(|t| seq_i64(t.seq)),
+            deleted_version: deleted.map(|t| version_text(&t.version)),
+            erased_seq: policy.erased_seq.map(seq_i64),
+            changed_seq: seq_i64(seq),
+            changed_at: now,
+        }
+    }
+
+    /// The policy that the row holds.
+    pub(crate) fn policy(&self) -> Result<Policy> {
+        let deleted = match (self.deleted_seq, &self.deleted_version) {
+            (Some(seq), Some(text)) => {
+                Some(Tombstone { seq: seq.unsigned_abs(), version: version("policy", text)? })
+            }
+            _ => None,
+        };
+        Ok(Policy {
+            acl: Acl {
+                readers: self.acl_readers.clone(),
+                denied: self.acl_denied.clone(),
+                tenant: self.tenant.clone(),
+                classification: self.classification.clone(),
+            },
+            acl_version: version("policy", &self.acl_version)?,
+            deleted,
+            erased_seq: self.erased_seq.map(i64::unsigned_abs),
+        })
+    }
+}

@@ -1,0 +1,109 @@
+//! What an index holds and how fresh it is.
+
+use std::collections::HashSet;
+
+use alluvium_core::ledger::TableRole;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::error::{IndexError, Result};
+use crate::filter::equals;
+use crate::reader::{Index, open_quarantine};
+
+/// The state of an index.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Status {
+    /// The newest record.
+    pub live: LiveStatus,
+    /// Documents by state.
+    pub documents: DocumentCounts,
+    /// Rows of `chunks`.
+    pub chunks: u64,
+    /// Sources that have been read.
+    pub sources: Vec<SourceStatus>,
+    /// Fragments of `chunks`.
+    pub fragments: u64,
+    /// Versions of `chunks` that are kept.
+    pub versions: u64,
+}
+
+/// The newest record, in short.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LiveStatus {
+    /// Its sequence number.
+    pub seq: u64,
+    /// The epoch of its writer.
+    pub epoch: u64,
+    /// The live generation.
+    pub generation: String,
+    /// Whether ingestion is paused.
+    pub paused: bool,
+}
+
+/// Documents by state.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DocumentCounts {
+    /// Served.
+    pub indexed: u64,
+    /// Gone.
+    pub deleted: u64,
+    /// With a change that waits in quarantine; its last good version, if any, counts as served too.
+    pub quarantined: u64,
+}
+
+/// How far a source has been read.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SourceStatus {
+    /// Its name.
+    pub name: String,
+    /// All that happened before this moment is in the index.
+    pub watermark: Option<Timestamp>,
+    /// Seconds since the watermark.
+    pub freshness_seconds: Option<f64>,
+    /// Changes that wait in the source; null where the source can't tell.
+    pub backlog: Option<u64>,
+}
+
+impl Index {
+    /// Counts what the index holds. `now` is what freshness is measured against.
+    pub async fn status(&self, now: Timestamp) -> Result<Status> {
+        let documents = self.tables.get(TableRole::Documents)?;
+        let chunks = self.tables.get(TableRole::Chunks)?;
+        let quarantined: HashSet<String> =
+            open_quarantine(&self.tables).await?.into_iter().map(|row| row.doc_id).collect();
+        let versions = chunks
+            .dataset()
+            .versions()
+            .await
+            .map_err(IndexError::storage(format!("listing versions of {}", chunks.name())))?;
+        Ok(Status {
+            live: LiveStatus {
+                seq: self.record.seq,
+                epoch: self.record.epoch,
+                generation: self.record.generation.to_string(),
+                paused: self.record.paused,
+            },
+            documents: DocumentCounts {
+                indexed: documents.count(Some(equals("state", "indexed"))).await?,
+                deleted: documents.count(Some(equals("state", "deleted"))).await?,
+                quarantined: quarantined.len() as u64,
+            },
+            chunks: chunks.count(None).await?,
+            sources: self.sources(now),
+            fragments: chunks.dataset().count_fragments() as u64,
+            versions: versions.len() as u64,
+        })
+    }
+
+    fn sources(&self, now: Timestamp) -> Vec<SourceStatus> {
+        let sources = self.record.checkpoint.0.iter();
+        sources
+            .map(|(name, checkpoint)| SourceStatus {
+                name: name.to_string(),
+                watermark: checkpoint.watermark,
+                freshness_seconds: checkpoint.watermark.map(|w| now.duration_since(w).as_secs_f64().max(0.0)),
+                backlog: None,
+            })
+            .collect()
+    }
+}

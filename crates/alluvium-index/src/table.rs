@@ -1,0 +1,237 @@
+//! One Lance table at one exact version, and the few things we do with it.
+//!
+//! Invariants:
+//! - a table is never opened at "latest" to be read or written: the ledger says which version;
+//! - rows are replaced in one Lance commit (deletion vectors and new fragments together), so that no
+//!   reader sees a hole or a mixture;
+//! - a commit's result must be exactly base + 1. Lance rebases over other writers silently; we don't;
+//! - row addresses, not stable row ids: with those an access index can answer with old lists.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use datafusion_expr::Expr;
+use futures::TryStreamExt;
+use lance::Dataset;
+use lance::dataset::builder::DatasetBuilder;
+use lance::dataset::transaction::{Operation, Transaction, UpdateMode};
+use lance::dataset::{
+    CommitBuilder, DeleteBuilder, InsertBuilder, UncommittedDelete, WriteMode, WriteParams,
+};
+use lance::session::Session;
+
+use crate::error::{IndexError, Result};
+
+/// The tag that plain LanceDB clients follow.
+const LIVE: &str = "live";
+
+/// A table at a version.
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    name: String,
+    dataset: Arc<Dataset>,
+}
+
+impl Table {
+    /// Opens the version that the ledger names.
+    pub(crate) async fn open(name: &str, path: &Path, version: u64, session: Arc<Session>) -> Result<Self> {
+        let builder =
+            DatasetBuilder::from_uri(path.to_string_lossy()).with_version(version).with_session(session);
+        let dataset = builder.load().await.map_err(|e| IndexError::MissingVersion {
+            table: name.to_owned(),
+            version,
+            message: e.to_string(),
+        })?;
+        Ok(Self { name: name.to_owned(), dataset: Arc::new(dataset) })
+    }
+
+    /// Creates an empty table, over whatever a crash may have left under its name.
+    pub(crate) async fn create(
+        name: &str,
+        path: &Path,
+        empty: RecordBatch,
+        session: Arc<Session>,
+    ) -> Result<Self> {
+        let uri = path.to_string_lossy().into_owned();
+        let mode = if path.exists() { WriteMode::Overwrite } else { WriteMode::Create };
+        let params = WriteParams { mode, session: Some(session), ..write_params() };
+        let dataset = InsertBuilder::new(uri.as_str())
+            .with_params(&params)
+            .execute(vec![empty])
+            .await
+            .map_err(IndexError::storage(format!("creating table {name}")))?;
+        Ok(Self { name: name.to_owned(), dataset: Arc::new(dataset) })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.dataset.version().version
+    }
+
+    pub(crate) fn dataset(&self) -> &Arc<Dataset> {
+        &self.dataset
+    }
+
+    /// The same table as another dataset handle of ours sees it.
+    pub(crate) fn at(&self, dataset: Dataset) -> Self {
+        Self { name: self.name.clone(), dataset: Arc::new(dataset) }
+    }
+
+    /// Makes this version the newest again: discards what a crash left, and fences late commits.
+    pub(crate) async fn restore(&self) -> Result<Self> {
+        let mut dataset = (*self.dataset).clone();
+        let action = format!("restoring table {} to version {}", self.name, self.version());
+        dataset.restore().await.map_err(IndexError::storage(action))?;
+        Ok(self.at(dataset))
+    }
+
+    /// Rows that match `filter`, some or all columns of them.
+    pub(crate) async fn rows(
+        &self,
+        columns: Option<&[&str]>,
+        filter: Option<Expr>,
+    ) -> Result<Vec<RecordBatch>> {
+        let action = || format!("reading table {}", self.name);
+        let mut scan = self.dataset.scan();
+        if let Some(columns) = columns {
+            scan.project(columns).map_err(IndexError::storage(action()))?;
+        }
+        if let Some(filter) = filter {
+            scan.filter_expr(filter);
+        }
+        let stream = scan.try_into_stream().await.map_err(IndexError::storage(action()))?;
+        stream.try_collect().await.map_err(IndexError::storage(action()))
+    }
+
+    /// How many rows match.
+    pub(crate) async fn count(&self, filter: Option<Expr>) -> Result<u64> {
+        let mut scan = self.dataset.scan();
+        if let Some(filter) = filter {
+            scan.filter_expr(filter);
+        }
+        let action = format!("counting rows of table {}", self.name);
+        scan.empty_project().map_err(IndexError::storage(action.clone()))?.with_row_id();
+        scan.count_rows().await.map_err(IndexError::storage(action))
+    }
+
+    /// Removes the rows that match `filter` and adds `new`, in one commit.
+    pub(crate) async fn replace(&self, filter: Option<Expr>, new: Option<RecordBatch>) -> Result<Self> {
+        let removed = match filter {
+            Some(filter) if self.dataset.count_fragments() > 0 => Some(self.mark(filter).await?),
+            _ => None,
+        };
+        let removed = removed.filter(|r| r.num_deleted_rows > 0);
+        let added = match new.filter(|batch| batch.num_rows() > 0) {
+            Some(batch) => Some(self.stage(batch).await?),
+            None => None,
+        };
+        match (removed, added) {
+            (None, None) => Ok(self.clone()),
+            (Some(removed), None) => self.commit(removed.transaction, self.committer()).await,
+            (None, Some(added)) => self.commit(added, self.committer()).await,
+            (Some(removed), Some(added)) => self.commit_update(removed, added).await,
+        }
+    }
+
+    async fn mark(&self, filter: Expr) -> Result<UncommittedDelete> {
+        DeleteBuilder::from_expr(self.dataset.clone(), filter)
+            .execute_uncommitted()
+            .await
+            .map_err(IndexError::storage(format!("finding old rows of table {}", self.name)))
+    }
+
+    async fn stage(&self, batch: RecordBatch) -> Result<Transaction> {
+        let params = WriteParams { mode: WriteMode::Append, ..write_params() };
+        InsertBuilder::new(self.dataset.clone())
+            .with_params(&params)
+            .execute_uncommitted(vec![batch])
+            .await
+            .map_err(IndexError::storage(format!("writing rows of table {}", self.name)))
+    }
+
+    async fn commit_update(&self, removed: UncommittedDelete, added: Transaction) -> Result<Self> {
+        let (
+            Operation::Delete { updated_fragments, deleted_fragment_ids, .. },
+            Operation::Append { fragments },
+        ) = (removed.transaction.operation, added.operation)
+        else {
+            let message = "lance staged an operation that we do not know".to_owned();
+            return Err(IndexError::Shape { table: self.name.clone(), message });
+        };
+        let fields = self.dataset.schema().fields_pre_order().filter_map(|f| u32::try_from(f.id).ok());
+        let operation = Operation::Update {
+            removed_fragment_ids: deleted_fragment_ids,
+            updated_fragments,
+            new_fragments: fragments,
+            fields_modified: Vec::new(),
+            compacted_sstables: Vec::new(),
+            fields_for_preserving_frag_bitmap: fields.collect(),
+            update_mode: Some(UpdateMode::RewriteRows),
+            inserted_rows_filter: None,
+            updated_fragment_offsets: None,
+        };
+        let transaction = Transaction::new(self.version(), operation, None);
+        let committer = match removed.affected_rows {
+            Some(rows) => self.committer().with_affected_rows(rows),
+            None => self.committer(),
+        };
+        self.commit(transaction, committer).await
+    }
+
+    fn committer(&self) -> CommitBuilder<'static> {
+        CommitBuilder::new(self.dataset.clone()).with_max_retries(0).with_skip_auto_cleanup(true)
+    }
+
+    async fn commit(&self, transaction: Transaction, committer: CommitBuilder<'static>) -> Result<Self> {
+        let base = self.version();
+        let dataset = committer.execute(transaction).await.map_err(|e| self.commit_error(e))?;
+        self.expect_next(base, self.at(dataset))
+    }
+
+    /// Anything but base + 1 means that somebody else wrote to the table.
+    fn expect_next(&self, base: u64, next: Self) -> Result<Self> {
+        if next.version() == base + 1 {
+            return Ok(next);
+        }
+        let (name, found) = (&self.name, next.version());
+        Err(IndexError::Fenced(format!("table {name} went from version {base} to {found} under our commit")))
+    }
+
+    fn commit_error(&self, error: lance::Error) -> IndexError {
+        match error {
+            lance::Error::CommitConflict { .. }
+            | lance::Error::RetryableCommitConflict { .. }
+            | lance::Error::IncompatibleTransaction { .. } => {
+                IndexError::Fenced(format!("another writer changed table {}: {error}", self.name))
+            }
+            error => IndexError::storage(format!("committing to table {}", self.name))(error),
+        }
+    }
+
+    /// Moves the tag that plain LanceDB clients follow to this version.
+    pub(crate) async fn tag_live(&self) -> Result<()> {
+        let action = format!("moving the tag {LIVE:?} of table {}", self.name);
+        let tags = self.dataset.tags();
+        let list: HashMap<_, _> = tags.list().await.map_err(IndexError::storage(action.clone()))?;
+        let moved = match list.get(LIVE) {
+            Some(tag) if tag.version == self.version() => Ok(()),
+            Some(_) => tags.update(LIVE, self.version()).await,
+            None => tags.create(LIVE, self.version()).await,
+        };
+        moved.map_err(IndexError::storage(action))
+    }
+}
+
+fn write_params() -> WriteParams {
+    WriteParams {
+        enable_stable_row_ids: false,
+        auto_cleanup: None,
+        skip_auto_cleanup: true,
+        ..WriteParams::default()
+    }
+}

@@ -1,0 +1,274 @@
+//! The committer: one per index, claimed at its first write.
+//!
+//! A commit builds on the tables of its own last record, never on "latest", and its steps come in this
+//! order: chunks, documents, policy, quarantine, sync, ledger, tags. Readers see it with the ledger record
+//! and not before; a crash anywhere leaves them on the record before, and the next claim discards the
+//! rest.
+
+use std::path::Path;
+use std::sync::{Arc, RwLock};
+
+use alluvium_core::checkpoint::CheckpointDelta;
+use alluvium_core::clock::Clock;
+use alluvium_core::commit::{Batch, CommitError, Committed, Counts, IndexWriter, Publish, VectorLookup};
+use alluvium_core::fingerprint::GenerationFingerprint;
+use alluvium_core::fold::fold;
+use alluvium_core::id::{Generation, PipelineName};
+use alluvium_core::ledger::{Reason, Record, TableRole, Writer as WriterId};
+use async_trait::async_trait;
+use fail::fail_point;
+use lance::session::Session;
+use uuid::Uuid;
+
+use crate::claim::{Claim, check_owner};
+use crate::error::{IndexError, Result};
+use crate::guarded::facts;
+use crate::layout::Layout;
+use crate::ledger::Ledger;
+use crate::lock::Lock;
+use crate::lookup::Lookup;
+use crate::plan::{self, Context, Plan};
+use crate::reader::Index;
+use crate::storage::{self, Durability};
+use crate::tables::Tables;
+
+mod apply;
+
+/// How a writer works.
+#[derive(Clone)]
+pub struct Options {
+    /// What a publish survives.
+    pub durability: Durability,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The committer of an index. It holds the lock for as long as it lives.
+pub struct Writer {
+    layout: Layout,
+    ledger: Ledger,
+    session: Arc<Session>,
+    id: WriterId,
+    pipeline: PipelineName,
+    fingerprint: GenerationFingerprint,
+    generation: Generation,
+    options: Options,
+    head: Option<Record>,
+    claimed: bool,
+    /// The tables of `head`; shared with look-ups, which follow every publish.
+    tables: Arc<RwLock<Option<Tables>>>,
+    _lock: Lock,
+}
+
+impl Writer {
+    /// Takes the lock and reads the head. Nothing is written before the first commit.
+    pub async fn open(
+        root: &Path,
+        pipeline: &PipelineName,
+        fingerprint: &GenerationFingerprint,
+        options: Options,
+    ) -> Result<Self> {
+        let layout = Layout::new(root);
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let lock = Lock::take(&layout, &host, options.clock.now())?;
+        let ledger = Ledger::open(&layout)?;
+        let generation = fingerprint.generation().map_err(|e| IndexError::Storage {
+            action: "naming the generation".to_owned(),
+            message: e.to_string(),
+        })?;
+        let head = ledger.head().await?;
+        let session = Arc::new(Session::default());
+        let mut tables = None;
+        if let Some(head) = &head {
+            check_owner(&layout, head, pipeline, fingerprint, &generation)?;
+            if !head.tables.is_empty() {
+                tables = Some(Tables::open(&layout, head, &session).await?);
+            }
+        }
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let id = WriterId { nonce: Uuid::new_v4().to_string(), host, pid: std::process::id(), version };
+        Ok(Self {
+            layout,
+            ledger,
+            session,
+            id,
+            pipeline: pipeline.clone(),
+            fingerprint: fingerprint.clone(),
+            generation,
+            options,
+            head,
+            claimed: false,
+            tables: Arc::new(RwLock::new(tables)),
+            _lock: lock,
+        })
+    }
+
+    /// The newest record; `None` before the first publish.
+    pub fn head(&self) -> Option<&Record> {
+        self.head.as_ref()
+    }
+
+    /// Look-ups that follow this writer's publishes.
+    pub fn lookup(&self) -> Arc<dyn VectorLookup> {
+        Arc::new(Lookup::new(self.tables.clone()))
+    }
+
+    /// A reader at this writer's newest record; `None` before the first publish.
+    pub fn index(&self) -> Option<Index> {
+        let head = self.head.clone()?;
+        Some(Index::new(head, self.tables()?))
+    }
+
+    fn tables(&self) -> Option<Tables> {
+        self.tables.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    fn set_tables(&self, tables: Tables) {
+        *self.tables.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(tables);
+    }
+
+    /// The record and tables to build on, claimed.
+    async fn claimed(&mut self) -> Result<(Record, Tables)> {
+        if self.claimed
+            && let (Some(head), Some(tables)) = (self.head.clone(), self.tables())
+        {
+            return Ok((head, tables));
+        }
+        self.refresh_head().await?;
+        let claim = Claim {
+            layout: &self.layout,
+            ledger: &self.ledger,
+            session: &self.session,
+            writer: &self.id,
+            pipeline: &self.pipeline,
+            fingerprint: &self.fingerprint,
+            generation: &self.generation,
+            durability: self.options.durability,
+            now: self.options.clock.now(),
+        };
+        let (record, tables) = claim.run(self.head.as_ref()).await?;
+        self.head = Some(record.clone());
+        self.set_tables(tables.clone());
+        self.claimed = true;
+        Ok((record, tables))
+    }
+
+    /// The head may have moved: by our own publish whose answer was lost, or by somebody who fenced us.
+    async fn refresh_head(&mut self) -> Result<()> {
+        let found = self.ledger.head().await?;
+        let known = self.head.as_ref().map_or(0, |h| h.seq);
+        if let Some(f) = found.as_ref().filter(|f| f.seq > known && f.writer.nonce != self.id.nonce) {
+            let (pid, host, at) = (f.writer.pid, &f.writer.host, f.created_at);
+            return Err(IndexError::Fenced(format!("process {pid} on {host} has written since, at {at}")));
+        }
+        self.head = found;
+        Ok(())
+    }
+
+    async fn plan(&self, batch: Vec<alluvium_core::document::Prepared>) -> Result<Plan> {
+        let changes = fold(batch);
+        let ids: Vec<&str> = changes.iter().map(|c| c.doc_id.as_str()).collect();
+        let facts = match self.tables() {
+            Some(tables) if !ids.is_empty() => facts(&tables, &ids).await?,
+            _ => Default::default(),
+        };
+        plan::plan(changes, &facts, &self.context())
+    }
+
+    /// The sequence number is that of the record that will publish the plan: a claim takes two before.
+    fn context(&self) -> Context {
+        let head = self.head.as_ref().map_or(0, |h| h.seq);
+        let model = &self.fingerprint.model;
+        Context {
+            seq: head + if self.claimed { 1 } else { 3 },
+            now: crate::rows::micros(self.options.clock.now()),
+            pipeline: self.pipeline.to_string(),
+            model: format!("{}@{}", model.name, model.revision),
+        }
+    }
+
+    async fn try_commit(&mut self, batch: Batch) -> Result<Committed> {
+        let plan = self.plan(batch.changes).await?;
+        if plan.is_empty() && batch.deltas.is_empty() {
+            return Ok(Committed { counts: plan.counts, published: None });
+        }
+        let (head, mut tables) = self.claimed().await?;
+        let counts = plan.counts;
+        apply::apply(&mut tables, plan, self.fingerprint.model.dimension).await?;
+        self.publish(&head, tables, Reason::Commit, &batch.deltas, counts).await
+    }
+
+    /// Makes the new table versions durable, names them in a record, moves the tags.
+    async fn publish(
+        &mut self,
+        head: &Record,
+        tables: Tables,
+        reason: Reason,
+        deltas: &[CheckpointDelta],
+        counts: Counts,
+    ) -> Result<Committed> {
+        let record = Record {
+            seq: head.seq + 1,
+            reason,
+            created_at: self.options.clock.now(),
+            tables: tables.versions(&self.generation),
+            checkpoint: head.checkpoint.apply(deltas)?,
+            ..head.clone()
+        };
+        storage::sync(self.layout.root(), self.options.durability).await?;
+        fail_point!("commit::before-record");
+        self.ledger.put(&record).await?;
+        storage::sync(self.layout.root(), self.options.durability).await?;
+        fail_point!("commit::after-record");
+        for table in tables.iter() {
+            table.tag_live().await?;
+        }
+        fail_point!("commit::after-tags");
+        let published = Publish { seq: record.seq, generation: self.generation.clone() };
+        self.head = Some(record);
+        self.set_tables(tables);
+        Ok(Committed { counts, published: Some(published) })
+    }
+
+    /// After a failure the tables may hold what no record names: the next write claims anew.
+    fn unclaim_on_error<T>(&mut self, result: Result<T>) -> Result<T> {
+        self.claimed &= result.is_ok();
+        result
+    }
+
+    async fn try_maintain(&mut self) -> Result<()> {
+        let Some(tables) = self.tables() else { return Ok(()) };
+        let mut due = Vec::new();
+        for role in TableRole::ALL {
+            if crate::maintain::due(tables.get(role)?).await? {
+                due.push(role);
+            }
+        }
+        if due.is_empty() {
+            return Ok(());
+        }
+        let (head, mut tables) = self.claimed().await?;
+        for role in due {
+            let maintained = crate::maintain::maintain(tables.get(role)?).await?;
+            tables.set(role, maintained);
+        }
+        self.publish(&head, tables, Reason::Maintenance, &[], Counts::default()).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl IndexWriter for Writer {
+    async fn commit(&mut self, batch: Batch) -> std::result::Result<Committed, CommitError> {
+        let result = self.try_commit(batch).await;
+        let committed = self.unclaim_on_error(result)?;
+        if committed.published.is_some() {
+            self.maintain().await?;
+        }
+        Ok(committed)
+    }
+
+    async fn maintain(&mut self) -> std::result::Result<(), CommitError> {
+        let result = self.try_maintain().await;
+        Ok(self.unclaim_on_error(result)?)
+    }
+}
