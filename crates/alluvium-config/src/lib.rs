@@ -1,1 +1,32 @@
-//! alluvium-config
+//! Pipeline files: `pipelines/*.toml` → [`PipelineSpec`].
+//!
+//! Invariants:
+//! - Parsing is pure. The caller hands in the text, the file's path and a lookup of environment
+//!   variables; nothing here touches a disk, a clock or a network.
+//! - Every error names file, line, column and key path, what was expected and what was found.
+//! - What came out of an environment variable is never printed: not by `Debug` or `Display` of the
+//!   spec, not by an error, not by the serialized form. All of them show the `${NAME}` of the file.
+//! - The JSON Schema ([`json_schema`]) accepts what the parser accepts, as far as a schema can say it.
+//!
+//! Deliberately absent: what only the world can tell (does the root exist, does the model's limit allow
+//! `chunk.max_tokens`). Whoever finds out reports it with [`PipelineSpec::at_key`].
+
+mod env;
+mod error;
+mod parse;
+mod places;
+mod reader;
+mod schema;
+mod source;
+mod spec;
+mod units;
+mod uri;
+mod value;
+
+pub use error::{ConfigError, Problem};
+pub use schema::json_schema;
+pub use source::{FilesystemSettings, SourceKind, SourceSpec};
+pub use spec::{
+    ChunkSpec, CommitSpec, Durability, EmbedSpec, ExtractSpec, IndexSpec, ModelSpec, PdfEngine, PipelineSpec,
+};
+pub use value::Value;

@@ -1,0 +1,213 @@
+//! The JSON Schema of the pipeline file. These structs exist for their shape only; a test holds their
+//! keys against the parser's, and others hold valid and invalid files against both.
+//!
+//! A string with a `$` may be anything once variables are put in, so no pattern is laid upon it.
+
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde_json::Value;
+
+/// The JSON Schema (draft 2020-12) of a pipeline file, read as JSON.
+pub fn json_schema() -> Value {
+    let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Pipeline>();
+    let mut schema = schema.to_value();
+    drop_null(&mut schema);
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("title".to_owned(), "Alluvium pipeline".into());
+    }
+    schema
+}
+
+/// TOML has no null: an optional key is one that may be left out.
+fn drop_null(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(drop_null),
+        Value::Object(object) => {
+            object.values_mut().for_each(drop_null);
+            if let Some(Value::Array(types)) = object.get("type")
+                && let [one, Value::String(null)] = types.as_slice()
+                && null == "null"
+            {
+                let one = one.clone();
+                object.insert("type".to_owned(), one);
+            }
+            let null = serde_json::json!({"type": "null"});
+            if let Some(Value::Array(items)) = object.get("anyOf")
+                && let [Value::Object(one), other] = items.as_slice()
+                && *other == null
+            {
+                let one = one.clone();
+                object.remove("anyOf");
+                object.extend(one);
+            }
+        }
+        _ => {}
+    }
+}
+
+macro_rules! shape {
+    ($(#[$doc:meta])* struct $name:ident { $($(#[$attr:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(JsonSchema)]
+        #[schemars(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only the shape is used")]
+        struct $name { $($(#[$attr])* $field: $type,)* }
+    };
+}
+
+shape! {
+    /// A pipeline: which documents go into which index, and how.
+    struct Pipeline {
+        /// The version of this format.
+        #[schemars(range(min = 1, max = 1))]
+        version: u64,
+        /// The pipeline's name; an index belongs to one.
+        #[schemars(regex(pattern = r"^[A-Za-z0-9._-]{1,64}$|\$"))]
+        name: String,
+        /// Where the index is and how long its past is kept.
+        index: Index,
+        /// The embedding model.
+        model: Model,
+        /// How documents are cut.
+        chunk: Option<Chunk>,
+        /// Limits of extraction.
+        extract: Option<Extract>,
+        /// How embedding uses the machine.
+        embed: Option<Embed>,
+        /// When a batch is committed: the first of these that is reached.
+        commit: Option<Commit>,
+        /// Where documents come from.
+        #[schemars(length(min = 1))]
+        source: Vec<Filesystem>,
+    }
+}
+
+shape! {
+    /// Where the index is and how long its past is kept.
+    struct Index {
+        /// A local path, relative to this file, or a file:// URI.
+        #[schemars(length(min = 1))]
+        uri: String,
+        /// How long every publish can be rolled back to.
+        #[schemars(extend("default" = "7d"), regex(pattern = r"^[0-9]+(ms|s|m|h|d|w)$|\$"))]
+        keep_for: Option<String>,
+        /// How many publishes can be rolled back to, however old.
+        #[schemars(extend("default" = 100), range(min = 1, max = 1_000_000_000))]
+        keep_last: Option<u64>,
+        /// What a publish has survived once it is reported: loss of power, or death of the process.
+        #[schemars(extend("default" = "power"), regex(pattern = r"^(power|process)$|\$"))]
+        durability: Option<String>,
+    }
+}
+
+shape! {
+    /// The embedding model.
+    struct Model {
+        /// Its name in the registry: `alluvium models list`.
+        #[schemars(length(min = 1))]
+        name: String,
+    }
+}
+
+shape! {
+    /// How documents are cut.
+    struct Chunk {
+        /// The most tokens of a chunk, counted by the model's own tokenizer.
+        #[schemars(extend("default" = 256), range(min = 1, max = 1_000_000))]
+        max_tokens: Option<u64>,
+        /// How many tokens neighbours share; less than `max_tokens`, by default an eighth of it.
+        #[schemars(range(min = 0, max = 1_000_000))]
+        overlap_tokens: Option<u64>,
+    }
+}
+
+shape! {
+    /// Limits of extraction, which runs in worker processes.
+    struct Extract {
+        /// Memory of one worker; at least 64MiB.
+        #[schemars(extend("default" = "1GiB"), regex(pattern = r"^[0-9]+([KMGT]iB|[kKMGT]?B)$|\$"))]
+        memory: Option<String>,
+        /// CPU time for one document; at least 1s.
+        #[schemars(extend("default" = "20s"), regex(pattern = r"^[0-9]+(ms|s|m|h|d|w)$|\$"))]
+        cpu: Option<String>,
+        /// Wall time for one document; at least 1s.
+        #[schemars(extend("default" = "30s"), regex(pattern = r"^[0-9]+(ms|s|m|h|d|w)$|\$"))]
+        wall: Option<String>,
+        /// Worker processes; by default as many as there are cores.
+        #[schemars(range(min = 1, max = 1024))]
+        workers: Option<u64>,
+        /// PDF engines, the first that makes it wins.
+        #[schemars(
+            extend("default" = ["pdfboss", "pdf-extract"], "uniqueItems" = true),
+            length(min = 1),
+            inner(regex(pattern = r"^(pdfboss|pdf-extract)$|\$"))
+        )]
+        pdf_engines: Option<Vec<String>>,
+    }
+}
+
+shape! {
+    /// How embedding uses the machine.
+    struct Embed {
+        /// Model sessions that run side by side; by default as many as there are cores.
+        #[schemars(range(min = 1, max = 1024))]
+        sessions: Option<u64>,
+    }
+}
+
+shape! {
+    /// When a batch is committed: the first of these that is reached.
+    struct Commit {
+        /// How long a prepared document waits at most; at least 1ms.
+        #[schemars(extend("default" = "5s"), regex(pattern = r"^[0-9]+(ms|s|m|h|d|w)$|\$"))]
+        interval: Option<String>,
+        /// Documents in a batch.
+        #[schemars(extend("default" = 256), range(min = 1, max = 1_000_000))]
+        max_documents: Option<u64>,
+        /// Bytes of prepared documents in a batch.
+        #[schemars(extend("default" = "64MiB"), regex(pattern = r"^[0-9]+([KMGT]iB|[kKMGT]?B)$|\$"))]
+        max_bytes: Option<String>,
+    }
+}
+
+shape! {
+    /// Files beneath a folder.
+    struct Filesystem {
+        /// The source's name, of which there is one; it starts the ids of its documents.
+        #[schemars(regex(pattern = r"^[A-Za-z0-9._-]{1,64}$|\$"))]
+        name: String,
+        /// What is read.
+        #[schemars(rename = "type", regex(pattern = r"^filesystem$|\$"))]
+        kind: String,
+        /// The folder, relative to this file.
+        #[schemars(length(min = 1))]
+        root: String,
+        /// Globs of paths beneath the root, one of which must match. `*` does not cross a slash.
+        #[schemars(extend("default" = ["**/*"]), length(min = 1))]
+        include: Option<Vec<String>>,
+        /// Globs of paths beneath the root, none of which may match.
+        #[schemars(extend("default" = []))]
+        exclude: Option<Vec<String>>,
+        /// The access list of documents without a sidecar; without it they are quarantined.
+        default_acl: Option<Acl>,
+        /// Larger files are quarantined.
+        #[schemars(extend("default" = "64MiB"), regex(pattern = r"^[0-9]+([KMGT]iB|[kKMGT]?B)$|\$"))]
+        max_file_size: Option<String>,
+    }
+}
+
+shape! {
+    /// Who may read. Deny wins; principals are compared exactly.
+    struct Acl {
+        /// Principals that may read.
+        readers: Vec<String>,
+        /// Principals that may not, whatever else they are.
+        denied: Option<Vec<String>>,
+        /// The tenant that the documents belong to.
+        tenant: Option<String>,
+        /// A label such as `internal`.
+        classification: Option<String>,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::json_schema;
+use crate::parse::{CHUNK, COMMIT, EMBED, EXTRACT, INDEX, MODEL, TOP};
+use crate::source::{ACL, FILESYSTEM};
+use crate::{ConfigError, PipelineSpec};
+
+const SMALLEST: &str = r#"
+version = 1
+name = "handbook"
+[index]
+uri = "index"
+[model]
+name = "all-MiniLM-L6-v2"
+[[source]]
+name = "docs"
+type = "filesystem"
+root = "docs"
+"#;
+
+const FULL: &str = r#"
+version = 1
+name = "handbook"
+[index]
+uri = "file:///srv/index"
+keep_for = "7d"
+keep_last = 100
+durability = "process"
+[model]
+name = "potion-base-8M"
+[chunk]
+max_tokens = 256
+overlap_tokens = 32
+[extract]
+memory = "512MiB"
+cpu = "${CPU:-10s}"
+wall = "1m"
+workers = 2
+pdf_engines = ["pdf-extract"]
+[embed]
+sessions = 4
+[commit]
+interval = "500ms"
+max_documents = 10
+max_bytes = "1MB"
+[[source]]
+name = "docs"
+type = "filesystem"
+root = "docs"
+include = ["**/*.md"]
+exclude = ["drafts/**"]
+default_acl = { readers = ["group:staff"], denied = [], tenant = "acme", classification = "internal" }
+max_file_size = "1GiB"
+[[source]]
+name = "more"
+type = "filesystem"
+root = "${ROOT:-more}"
+"#;
+
+fn parse(text: &str) -> Result<PipelineSpec, ConfigError> {
+    PipelineSpec::parse(text, Path::new("p.toml"), &|_| None)
+}
+
+fn schema_accepts(text: &str) -> bool {
+    let value: serde_json::Value = toml::from_str(text).unwrap();
+    jsonschema::validator_for(&json_schema()).unwrap().is_valid(&value)
+}
+
+#[test]
+fn the_schema_in_the_repository_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/config.schema.json");
+    let mut now = serde_json::to_string_pretty(&json_schema()).unwrap();
+    now.push('\n');
+    if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &now).unwrap();
+    }
+    let then = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(then == now, "{} is out of date: run the tests with UPDATE_SCHEMAS=1", path.display());
+}
+
+#[test]
+fn schema_and_parser_have_the_same_keys() {
+    let schema = json_schema();
+    let check = |shape: &serde_json::Value, keys: &[&str]| {
+        let shape: BTreeSet<&str> =
+            shape["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(shape, keys.iter().copied().collect());
+    };
+    check(&schema, TOP);
+    let tables = [
+        ("Index", INDEX),
+        ("Model", MODEL),
+        ("Chunk", CHUNK),
+        ("Extract", EXTRACT),
+        ("Embed", EMBED),
+        ("Commit", COMMIT),
+        ("Filesystem", FILESYSTEM),
+        ("Acl", ACL),
+    ];
+    for (name, keys) in tables {
+        check(&schema["$defs"][name], keys);
+    }
+}
+
+#[test]
+fn both_accept_what_is_valid() {
+    for text in [SMALLEST, FULL] {
+        parse(text).unwrap();
+        assert!(schema_accepts(text));
+    }
+}
+
+#[test]
+fn both_refuse_what_is_not() {
+    let mutations = [
+        ("version = 1", "version = 2"),
+        ("version = 1", ""),
+        ("name = \"handbook\"", "name = \"hand book\""),
+        ("name = \"handbook\"", "name = 3"),
+        ("keep_last = 100", "keep_lst = 100"),
+        ("keep_last = 100", "keep_last = 0"),
+        ("keep_for = \"7d\"", "keep_for = \"7 days\""),
+        ("durability = \"process\"", "durability = \"none\""),
+        ("[embed]", "[embedding]"),
+        ("max_tokens = 256", "max_tokens = \"256\""),
+        ("memory = \"512MiB\"", "memory = \"512\""),
+        ("workers = 2", "workers = 0"),
+        ("[\"pdf-extract\"]", "[]"),
+        ("[\"pdf-extract\"]", "[\"pdfium\"]"),
+        ("[\"pdf-extract\"]", "[\"pdf-extract\", \"pdf-extract\"]"),
+        ("max_bytes = \"1MB\"", "max_bytes = 1"),
+        ("type = \"filesystem\"", "type = \"kafka\""),
+        ("type = \"filesystem\"", ""),
+        ("root = \"docs\"", ""),
+        ("include = [\"**/*.md\"]", "include = []"),
+        ("exclude = [\"drafts/**\"]", "excludes = []"),
+        ("denied = []", "deny = []"),
+        ("readers = [\"group:staff\"], ", ""),
+        ("max_file_size = \"1GiB\"", "max_file_size = \"big\""),
+    ];
+    for (from, to) in mutations {
+        let text = FULL.replacen(from, to, 1);
+        assert_ne!(text, FULL, "{from}");
+        assert!(parse(&text).is_err(), "the parser accepts {to:?} for {from:?}");
+        assert!(!schema_accepts(&text), "the schema accepts {to:?} for {from:?}");
+    }
+}

@@ -1,0 +1,257 @@
+//! The words of errors, and that none of them holds the content of a variable.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::path::Path;
+
+use alluvium_config::{ConfigError, PipelineSpec};
+
+const FILE: &str = r#"version = 1
+name = "handbook"
+
+[index]
+uri = "index"
+
+[model]
+name = "all-MiniLM-L6-v2"
+
+[chunk]
+max_tokens = 256
+overlap_tokens = 32
+
+[[source]]
+name = "docs"
+type = "filesystem"
+root = "docs"
+include = ["**/*"]
+default_acl = { readers = ["group:staff"], denied = [] }
+
+[[source]]
+name = "more"
+type = "filesystem"
+root = "more"
+"#;
+
+const SECRET: &str = "hunter2-[\n";
+
+fn env(name: &str) -> Option<String> {
+    match name {
+        "SECRET" => Some(SECRET.to_owned()),
+        "URI" => Some("s3://hunter2/x".to_owned()),
+        "TEAM" => Some("group:hunter2".to_owned()),
+        _ => None,
+    }
+}
+
+fn parse(text: &str) -> Result<PipelineSpec, ConfigError> {
+    PipelineSpec::parse(text, Path::new("pipelines/p.toml"), &env)
+}
+
+/// The message after `from` was replaced with `to`.
+fn message(from: &str, to: &str) -> String {
+    let text = FILE.replacen(from, to, 1);
+    assert_ne!(text, FILE, "{from:?} is not in the file");
+    let error = parse(&text).expect_err("the file should be refused").to_string();
+    assert!(!error.contains("hunter2"), "{error}");
+    error.strip_prefix("pipelines/p.toml:").unwrap().to_owned()
+}
+
+#[test]
+fn keys() {
+    assert_eq!(
+        message("include", "inclde"),
+        "18:1: source[0].inclde: unknown key; expected one of name, type, root, include, exclude, \
+         default_acl, max_file_size; did you mean \"include\"?"
+    );
+    assert_eq!(
+        message("denied", "dennied"),
+        "19:44: source[0].default_acl.dennied: unknown key; expected one of readers, denied, tenant, \
+         classification; did you mean \"denied\"?"
+    );
+    assert_eq!(
+        message("[chunk]", "[chunks]"),
+        "10:2: chunks: unknown key; expected one of version, name, index, model, chunk, extract, embed, \
+         commit, source; did you mean \"chunk\"?"
+    );
+    assert_eq!(
+        message("uri = \"index\"", "\"a key\" = 1"),
+        "5:1: index.\"a key\": unknown key; expected one of uri, keep_for, keep_last, durability"
+    );
+    assert_eq!(
+        message("uri = \"index\"", ""),
+        "4:2: index.uri: missing; expected a local path or a file:// URI"
+    );
+    assert_eq!(message("version = 1", ""), "1:1: version: missing; expected version = 1");
+    assert_eq!(
+        message("[[source]]\nname = \"more\"", "[[source]]"),
+        "21:1: source[1].name: missing; expected a name that no other source has, of letters, digits, '-', \
+         '_' and '.'"
+    );
+}
+
+#[test]
+fn types_and_ranges() {
+    assert_eq!(
+        message("= 256", "= \"256\""),
+        "11:1: chunk.max_tokens: expected a whole number from 1 to 1000000, found the string \"256\""
+    );
+    assert_eq!(
+        message("= 256", "= -1"),
+        "11:1: chunk.max_tokens: expected a whole number from 1 to 1000000, found the number -1"
+    );
+    assert_eq!(
+        message("= 256", "= 0x20"),
+        "12:1: chunk.overlap_tokens: expected less than chunk.max_tokens, which is 32, found the number 32"
+    );
+    assert_eq!(
+        message("[\"**/*\"]", "\"**/*\""),
+        "18:1: source[0].include: expected a list of strings, found the string \"**/*\""
+    );
+    assert_eq!(
+        message("[\"**/*\"]", "[\"a\", 3]"),
+        "18:17: source[0].include[1]: expected a glob such as \"**/*.md\", found the number 3"
+    );
+    assert_eq!(
+        message("[\"**/*\"]", "[\n  \"a\",\n  \"[x\"\n]"),
+        "20:3: source[0].include[1]: expected a glob such as \"**/*.md\", found \"[x\" (unclosed character \
+         class; missing ']')"
+    );
+    assert_eq!(message("= 1\n", "= 2\n"), "1:1: version: expected the number 1, found the number 2");
+    assert_eq!(
+        message("[model]\nname = \"all-MiniLM-L6-v2\"", "[model]\nname = 3"),
+        "8:1: model.name: expected a model of the registry, such as \"all-MiniLM-L6-v2\", found the number 3"
+    );
+}
+
+#[test]
+fn units() {
+    assert_eq!(
+        message("uri = \"index\"", "uri = \"index\"\nkeep_for = \"7 days\""),
+        "6:1: index.keep_for: expected a duration with its unit (ms, s, m, h, d, w), such as \"30s\", found \
+         \"7 days\" (has the unknown unit \" days\")"
+    );
+    assert_eq!(
+        message("uri = \"index\"", "uri = \"index\"\nkeep_for = 7"),
+        "6:1: index.keep_for: expected a duration with its unit (ms, s, m, h, d, w), such as \"30s\", found \
+         the number 7"
+    );
+    assert_eq!(
+        message("root = \"docs\"", "root = \"docs\"\nmax_file_size = \"64\""),
+        "18:1: source[0].max_file_size: expected a size with its unit (B, KiB, MiB, GiB, TiB), such as \
+         \"64MiB\", found \"64\" (has no unit)"
+    );
+}
+
+#[test]
+fn sources() {
+    assert_eq!(
+        message("\"more\"", "\"docs\""),
+        "22:1: source[1].name: expected a name that no other source has, of letters, digits, '-', '_' and \
+         '.', found \"docs\", the name of source[0]"
+    );
+    assert_eq!(
+        message("type = \"filesystem\"", "type = \"kafka\"\nbrokers = []"),
+        "16:1: source[0].type: expected a supported type of source: \"filesystem\", found \"kafka\""
+    );
+    assert_eq!(
+        message("type = \"filesystem\"", "type = \"file-system\""),
+        "16:1: source[0].type: expected a supported type of source: \"filesystem\", found \"file-system\"; \
+         did you mean \"filesystem\"?"
+    );
+    assert_eq!(
+        message("\"docs\"", "\"a/b\""),
+        "15:1: source[0].name: expected a name that no other source has, of letters, digits, '-', '_' and \
+         '.', found \"a/b\" (holds '/'; allowed are letters, digits, '-', '_' and '.')"
+    );
+    assert_eq!(
+        message("[\"group:staff\"]", "[\"group:staff\", \" x\"]"),
+        "19:43: source[0].default_acl.readers[1]: expected a principal such as \"group:staff\", found \" x\" \
+         (the principal \" x\" has white space at an end or a control character)"
+    );
+    let none = FILE.split("[[source]]").next().unwrap();
+    assert!(parse(none).unwrap_err().to_string().contains("source: missing; expected [[source]]"));
+}
+
+#[test]
+fn index_uris() {
+    assert_eq!(
+        message("\"index\"", "\"s3://bucket/index\""),
+        "5:1: index.uri: expected a local path or a file:// URI, found \"s3://bucket/index\" (s3:// is not \
+         supported yet)"
+    );
+    assert_eq!(
+        message("\"index\"", "\"hdfs://x/index\""),
+        "5:1: index.uri: expected a local path or a file:// URI, found \"hdfs://x/index\" (the scheme \
+         hdfs:// is not supported)"
+    );
+}
+
+#[test]
+fn syntax() {
+    assert!(message("[index]", "[index").starts_with("4:7: not valid TOML: "));
+    let twice = message("uri = \"index\"", "uri = \"index\"\nuri = \"${SECRET}\"");
+    assert!(twice.starts_with("6:1: not valid TOML: duplicate key"), "{twice}");
+    // The error of the TOML crate itself would show the line.
+    assert!(!message("\"index\"", "\"index\" my-own-secret").contains("my-own-secret"));
+}
+
+#[test]
+fn variables() {
+    assert_eq!(
+        message("\"index\"", "\"${NO_SUCH}\""),
+        "5:1: index.uri: expected the environment variable NO_SUCH to be set, or a default: ${NO_SUCH:-…}, \
+         found no such variable"
+    );
+    assert_eq!(
+        message("\"index\"", "\"$HOME/x\""),
+        "5:1: index.uri: expected ${NAME}, ${NAME:-default} or $$ for a dollar sign, found a \"$\" that is \
+         none of these"
+    );
+}
+
+#[test]
+fn a_secret_is_never_in_an_error() {
+    assert_eq!(
+        message("\"index\"", "\"${URI}\""),
+        "5:1: index.uri: expected a local path or a file:// URI, found \"${URI}\" (s3:// is not supported yet)"
+    );
+    assert_eq!(
+        message("[\"**/*\"]", "[\"${SECRET}\"]"),
+        "18:12: source[0].include[0]: expected a glob such as \"**/*.md\", found \"${SECRET}\""
+    );
+    for (from, to) in [
+        ("\"handbook\"", "\"${SECRET}\""),
+        ("\"docs\"", "\"${SECRET}\""),
+        ("\"filesystem\"", "\"${SECRET}\""),
+        ("\"group:staff\"", "\"${SECRET}\""),
+        ("= 256", "= \"${SECRET}\""),
+        ("= \"index\"", "= \"index\"\ndurability = \"${SECRET}\""),
+        ("= \"index\"", "= \"index\"\nkeep_for = \"${SECRET}\""),
+    ] {
+        assert!(message(from, to).contains("found "), "{from}");
+    }
+}
+
+#[test]
+fn a_secret_is_never_in_what_is_printed_or_hashed() {
+    let text =
+        FILE.replace("\"docs\"\ninclude", "\"${SECRET}/docs\"\ninclude").replace("group:staff", "${TEAM}");
+    let spec = parse(&text).unwrap();
+    let printed = format!("{spec:?} {spec:#?} {}", serde_json::to_string(&spec).unwrap());
+    assert!(!printed.contains("hunter2"), "{printed}");
+    assert!(printed.contains("${SECRET}/docs") && printed.contains("${TEAM}"));
+    let other = PipelineSpec::parse(&text, Path::new("q.toml"), &|_| Some("other".to_owned())).unwrap();
+    assert_eq!(spec.config_hash(), other.config_hash());
+}
+
+#[test]
+fn errors_of_the_caller_find_their_line() {
+    let spec = parse(FILE).unwrap();
+    let error = spec.at_key("chunk.max_tokens", "the model takes at most 128 tokens");
+    assert_eq!(
+        error.to_string(),
+        "pipelines/p.toml:11:1: chunk.max_tokens: the model takes at most 128 tokens"
+    );
+    assert_eq!(spec.at_key("index.keep_for", "x").line, 4, "the table's line");
+    assert_eq!(spec.at_key("source[1].include[3]", "x").line, 21);
+    assert_eq!(spec.at_key("extract.cpu", "x").line, 1);
+}

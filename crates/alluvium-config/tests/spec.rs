@@ -1,0 +1,89 @@
+//! What a file means: defaults, units, paths.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use alluvium_config::{Durability, PdfEngine, PipelineSpec, SourceKind};
+
+const SMALLEST: &str = r#"
+version = 1
+name = "handbook"
+index.uri = "../index"
+model.name = "gte-small"
+[[source]]
+name = "docs"
+type = "filesystem"
+root = "docs"
+"#;
+
+fn parse(text: &str) -> PipelineSpec {
+    PipelineSpec::parse(text, Path::new("/etc/alluvium/p.toml"), &|_| None).unwrap()
+}
+
+#[test]
+fn defaults() {
+    let spec = parse(SMALLEST);
+    assert_eq!(spec.name.as_str(), "handbook");
+    assert_eq!(*spec.index.path, Path::new("/etc/alluvium/../index"));
+    assert_eq!((spec.index.keep_for, spec.index.keep_last), (Duration::from_secs(7 * 86_400), 100));
+    assert_eq!(spec.index.durability, Durability::Power);
+    assert_eq!((spec.chunk.max_tokens, spec.chunk.overlap_tokens), (256, 32));
+    assert_eq!(spec.extract.memory, 1 << 30);
+    assert_eq!((spec.extract.cpu, spec.extract.wall), (Duration::from_secs(20), Duration::from_secs(30)));
+    assert_eq!(spec.extract.pdf_engines, [PdfEngine::Pdfboss, PdfEngine::PdfExtract]);
+    assert_eq!((spec.extract.workers, spec.embed.sessions), (None, None));
+    assert_eq!((spec.commit.interval, spec.commit.max_documents), (Duration::from_secs(5), 256));
+    assert_eq!(spec.commit.max_bytes, 64 << 20);
+    let SourceKind::Filesystem(docs) = &spec.source("docs").unwrap().kind;
+    assert_eq!(*docs.root, Path::new("/etc/alluvium/docs"));
+    assert_eq!(docs.include.iter().map(|g| g.as_str()).collect::<Vec<_>>(), ["**/*"]);
+    assert!(docs.exclude.is_empty() && docs.default_acl.is_none());
+    assert_eq!(docs.max_file_size, 64 << 20);
+}
+
+#[test]
+fn a_small_chunk_has_a_small_overlap() {
+    let spec = parse(&format!("chunk.max_tokens = 20\n{SMALLEST}"));
+    assert_eq!((spec.chunk.max_tokens, spec.chunk.overlap_tokens), (20, 2));
+}
+
+#[test]
+fn access_lists_are_canonical() {
+    let acl = "default_acl = { readers = [\"b\", \"a\", \"b\"], tenant = \"t\" }";
+    let spec = parse(&format!("{SMALLEST}{acl}"));
+    let SourceKind::Filesystem(docs) = &spec.sources[0].kind;
+    let acl = docs.default_acl.as_ref().unwrap().expose();
+    assert_eq!((acl.readers.as_slice(), acl.denied.len()), (["a".to_owned(), "b".to_owned()].as_slice(), 0));
+    assert_eq!(acl.tenant.as_deref(), Some("t"));
+}
+
+#[test]
+fn variables_are_put_in_after_parsing() {
+    let env = |name: &str| (name == "ROOT").then(|| "x\"\nname = \"injected".to_owned());
+    let text = SMALLEST.replace("\"docs\"\n\n", "").replace("root = \"docs\"", "root = \"/r/${ROOT}/$$\"");
+    let spec = PipelineSpec::parse(&text, Path::new("p.toml"), &env).unwrap();
+    assert_eq!(spec.sources[0].name.as_str(), "docs");
+    let SourceKind::Filesystem(docs) = &spec.sources[0].kind;
+    assert_eq!(*docs.root, Path::new("/r/x\"\nname = \"injected/$"));
+}
+
+#[test]
+fn the_hash_is_of_settings_not_of_formatting() {
+    let one = parse(SMALLEST);
+    let two = parse(
+        &SMALLEST
+            .replace("root = \"docs\"", "root   = 'docs' # where they are\nmax_file_size = \"65536KiB\""),
+    );
+    assert_eq!(one.config_hash(), two.config_hash());
+    let elsewhere = PipelineSpec::parse(SMALLEST, Path::new("q.toml"), &|_| None).unwrap();
+    assert_eq!(one.config_hash(), elsewhere.config_hash());
+    let three = parse(&SMALLEST.replace("root = \"docs\"", "root = \"other\""));
+    assert_ne!(one.config_hash(), three.config_hash());
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_are_fine() {
+    let text = format!("\u{feff}{}", SMALLEST.replace('\n', "\r\n"));
+    assert_eq!(parse(&text).config_hash(), parse(SMALLEST).config_hash());
+}

@@ -1,0 +1,139 @@
+//! A folder as a source: one scan lists it, compares it with what the index knows, and ends.
+//!
+//! Invariants:
+//! - A file is compared with what is known by its content, never by its time: equal size, mtime, ctime
+//!   and inode stand for an equal hash only if both times were well in the past when that was recorded
+//!   ([`stamp`]).
+//! - Access is declared anew for every file at every scan. An access list that is there and can't be
+//!   read hides the document; it never falls back to a wider list ([`sidecar`]).
+//! - A document is deleted only if a listing that is complete where the document was lacks it, the brake
+//!   allows it, and a last look does not find it ([`scan`]).
+//! - Nothing outside the root is read: paths are opened beneath it and without following links; a link
+//!   is resolved once, at listing, and only to a file within the root ([`root`]).
+//! - No file is lost silently: one whose name can't be an id is refused under an id of its own.
+//!
+//! A followed link takes the access list of the link's place, as a copy of the file there would.
+
+mod globs;
+mod judge;
+mod listing;
+mod local_id;
+mod look;
+mod read;
+mod root;
+mod scan;
+mod sidecar;
+mod stamp;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use alluvium_core::access::Acl;
+use alluvium_core::clock::Clock;
+use alluvium_core::document::KnownDocument;
+use alluvium_core::hash::Sha256;
+use alluvium_core::id::SourceName;
+use alluvium_core::source::{Room, Source, SourceBatch, SourceError};
+use async_trait::async_trait;
+
+use scan::Scan;
+pub use sidecar::{SidecarError, parse_sidecar};
+
+/// What is scanned.
+#[derive(Debug, Clone)]
+pub struct FilesystemSpec {
+    /// The source's name.
+    pub name: SourceName,
+    /// The folder.
+    pub root: PathBuf,
+    /// Globs of paths beneath the root, one of which must match. `*` does not cross a slash.
+    pub include: Vec<String>,
+    /// Globs of paths beneath the root, none of which may match.
+    pub exclude: Vec<String>,
+    /// The access list of files without a sidecar.
+    pub default_acl: Option<Acl>,
+    /// Larger files are refused, in bytes.
+    pub max_file_size: u64,
+    /// Takes the brake off.
+    pub allow_deletes: bool,
+}
+
+/// Which documents are done again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reprocess {
+    /// Those that changed, or whose pipeline did.
+    Changed,
+    /// All.
+    All,
+}
+
+/// One scan of a folder.
+pub struct FilesystemSource {
+    name: SourceName,
+    /// Away while a blocking thread works with it; stays away if that was cancelled.
+    scan: Option<Box<Scan>>,
+    expected: Option<u64>,
+}
+
+impl FilesystemSource {
+    /// Prepares a scan; nothing is read yet. `known` is what the index knows, by the id within the
+    /// source; `checkpoint_position` counts the scans that are complete.
+    pub fn scan(
+        spec: FilesystemSpec,
+        known: HashMap<String, KnownDocument>,
+        pipeline_fingerprint: Sha256,
+        reprocess: Reprocess,
+        checkpoint_position: Option<u64>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SourceError> {
+        let name = spec.name.clone();
+        let scan = Scan::new(spec, known, pipeline_fingerprint, reprocess, checkpoint_position, clock)?;
+        Ok(Self { name, scan: Some(Box::new(scan)), expected: None })
+    }
+
+    /// Lists the folder, after which [`Source::expected`] knows; the first [`Source::next`] does it
+    /// otherwise.
+    pub async fn list(&mut self) -> Result<(), SourceError> {
+        self.blocking(Scan::list).await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Scan) -> Result<T, SourceError> + Send + 'static,
+    ) -> Result<T, SourceError> {
+        let unavailable = |message: &str| SourceError::Unavailable {
+            source_name: self.name.to_string(),
+            message: message.to_owned(),
+        };
+        let mut scan = self.scan.take().ok_or_else(|| unavailable("the scan was interrupted"))?;
+        let work = move || {
+            let result = work(&mut scan);
+            (scan, result)
+        };
+        let (scan, result) = tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|e| unavailable(&format!("the scan died: {e}")))?;
+        self.expected = scan.expected();
+        self.scan = Some(scan);
+        result
+    }
+}
+
+#[async_trait]
+impl Source for FilesystemSource {
+    fn name(&self) -> &SourceName {
+        &self.name
+    }
+
+    async fn next(&mut self, room: Room) -> Result<Option<SourceBatch>, SourceError> {
+        self.blocking(move |scan| scan.next(room)).await
+    }
+
+    fn expected(&self) -> Option<u64> {
+        self.expected
+    }
+}
+
+#[cfg(test)]
+mod tests;
