@@ -1,0 +1,63 @@
+//! `cargo xtask …`: everything that is done with this repository rather than by it.
+//!
+//! - `setup` brings what build, run and tests need into `.tools/`; the other commands call it first.
+//! - `demo` builds, indexes the demo corpus and searches it as two people.
+//! - `test` is the whole suite, as CI runs it.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a build tool talks to the person at the terminal"
+)]
+
+mod cargo;
+mod confine;
+mod demo;
+mod one_build;
+mod setup;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::setup::Needs;
+use crate::workspace::Workspace;
+
+/// Build tasks of Alluvium.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Bring what build, run and tests need into `.tools/`; quick when nothing is missing.
+    Setup,
+    /// Build, index the demo corpus with a real model, and search it as two people.
+    Demo,
+    /// Run the whole suite: formatting, dependencies, clippy, doc tests, tests.
+    Test {
+        /// Arguments for nextest, after `--`: a part of a test's name, for example.
+        #[arg(last = true)]
+        nextest: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = Workspace::locate().and_then(|workspace| match Arguments::parse().task {
+        Task::Setup => setup::run(&workspace, Needs::Tests),
+        Task::Demo => demo::run(&workspace),
+        Task::Test { nextest } => test::run(&workspace, &nextest),
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
