@@ -1,7 +1,7 @@
 //! How cargo and our own binaries are called, so that every command shares one build.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,6 +15,14 @@ impl Workspace {
     /// Cargo, in the repository, with the environment that all builds share.
     pub(crate) fn cargo(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.args(args);
+        self.prepare(&mut command);
+        command
+    }
+
+    /// A program by name or path, prepared.
+    pub(crate) fn program(&self, program: impl AsRef<OsStr>, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(args);
         self.prepare(&mut command);
         command

@@ -13,11 +13,14 @@ use crate::workspace::Workspace;
 
 const PIPELINE: &str = "pipelines/demo.toml";
 
-/// What is searched for, and as whom.
+/// What is searched for, and as whom. The two principals of a query see different answers to it.
 const SEARCHES: &[(&str, &str)] = &[
-    ("how many days of holiday do I have", "group:staff"),
-    ("what do we plan to reorganise", "group:staff"),
-    ("what do we plan to reorganise", "group:board"),
+    ("business class flights and hotel limit", "group:staff"),
+    ("business class flights and hotel limit", "group:executives"),
+    ("reorganisation: will the Inverness workshop close, how many positions", "group:staff"),
+    ("reorganisation: will the Inverness workshop close, how many positions", "group:board"),
+    ("why did stations stop reporting in February", "group:staff"),
+    ("why did stations stop reporting in February", "group:engineering"),
 ];
 
 /// Sets up, builds, indexes and searches; stops at the first step that fails.
@@ -33,7 +36,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 
     alluvium(workspace, &["backfill", PIPELINE])?;
     for (query, principal) in SEARCHES {
-        alluvium(workspace, &["search", PIPELINE, query, "--as", principal])?;
+        alluvium(workspace, &["search", PIPELINE, query, "--as", principal, "--limit", "3"])?;
     }
     alluvium(workspace, &["status", PIPELINE])?;
     println!(

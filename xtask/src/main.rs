@@ -3,6 +3,7 @@
 //! - `setup` brings what build, run and tests need into `.tools/`; the other commands call it first.
 //! - `demo` builds, indexes the demo corpus and searches it as two people.
 //! - `test` is the whole suite, as CI runs it.
+//! - `bench` measures, and writes `BENCHMARKS.md`.
 
 #![allow(
     clippy::print_stdout,
@@ -10,6 +11,7 @@
     reason = "a build tool talks to the person at the terminal"
 )]
 
+mod bench;
 mod cargo;
 mod confine;
 mod demo;
@@ -45,6 +47,12 @@ enum Task {
         #[arg(last = true)]
         nextest: Vec<String>,
     },
+    /// Measure, print a table, and write it to `BENCHMARKS.md`.
+    Bench {
+        /// What to measure; without it, everything but the cold start.
+        #[arg(value_enum)]
+        measures: Vec<bench::Measure>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -52,6 +60,7 @@ fn main() -> ExitCode {
         Task::Setup => setup::run(&workspace, Needs::Tests),
         Task::Demo => demo::run(&workspace),
         Task::Test { nextest } => test::run(&workspace, &nextest),
+        Task::Bench { measures } => bench::run(&workspace, &measures),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

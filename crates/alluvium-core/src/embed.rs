@@ -42,6 +42,14 @@ pub enum EmbedError {
     /// The model gave a vector that can't be right.
     #[error("the model gave a bad vector: {0}")]
     BadVector(String),
+    /// The text is longer than the model takes; models cut such texts without a word.
+    #[error("the text has {tokens} tokens, the model takes at most {max}")]
+    TooLong {
+        /// Tokens of the text, the prefix and special ones included.
+        tokens: usize,
+        /// Most tokens that the model takes.
+        max: usize,
+    },
 }
 
 /// A model's own way to cut text into tokens.

@@ -1,1 +1,39 @@
-//! alluvium-runtime
+//! The topology that carries document changes from sources into the index.
+//!
+//! ```text
+//! source ──▶ look up vectors ──▶ extract ▶ chunk ▶ embed ──▶ put in order ──▶ commit
+//!  pulled      once a batch       a task a document,            one loop, one writer;
+//!  when there                     sessions shared by all        the next documents are
+//!  is room                        documents, chunk by chunk     prepared meanwhile
+//! ```
+//!
+//! Invariants:
+//!
+//! - **Bounded.** Every document in flight is charged to one budget of bytes and documents, from the
+//!   moment it is pulled until it is committed or dropped; a source is asked only when there is room.
+//! - **In order.** Changes of one document reach the writer in the order in which they were pulled,
+//!   however long each took to prepare. Those of different documents overtake each other freely.
+//! - **Progress last.** A source's deltas are committed with or after every change pulled before them.
+//! - **Never in the way.** What is wrong with one document is a refusal of that document. What is wrong
+//!   with the machinery stops the run, and what was finished by then is committed.
+//!
+//! Deliberately absent: anything that knows a storage, a format or a model. This crate sees the seams of
+//! `alluvium-core` only.
+
+mod backfill;
+mod budget;
+mod commit;
+mod embedders;
+mod error;
+mod order;
+mod pipeline;
+mod prepare;
+mod pull;
+
+#[cfg(test)]
+mod tests;
+
+pub use backfill::backfill;
+pub use embedders::Embedders;
+pub use error::RunError;
+pub use pipeline::{NoProgress, Pipeline, Progress, Report, Settings, Snapshot, SourceRun};

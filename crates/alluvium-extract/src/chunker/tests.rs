@@ -1,0 +1,221 @@
+//! What must hold of every chunk, and how far an edit reaches.
+
+use std::collections::HashSet;
+
+use alluvium_core::embed::EmbedError;
+use proptest::prelude::*;
+
+use super::*;
+
+/// Words in pieces of at most four letters, and each sign by itself: close to what a model's does.
+struct Pieces;
+
+impl Tokenizer for Pieces {
+    fn spans(&self, text: &str) -> Result<Vec<Range<usize>>, EmbedError> {
+        let mut spans: Vec<Range<usize>> = Vec::new();
+        let mut letters = 0;
+        for (at, c) in text.char_indices() {
+            let end = at + c.len_utf8();
+            match spans.last_mut() {
+                _ if c.is_whitespace() => letters = 0,
+                Some(last) if c.is_alphanumeric() && (1..4).contains(&letters) && last.end == at => {
+                    last.end = end;
+                    letters += 1;
+                }
+                _ => {
+                    spans.push(at..end);
+                    letters = usize::from(c.is_alphanumeric());
+                }
+            }
+        }
+        Ok(spans)
+    }
+
+    fn special(&self) -> usize {
+        2
+    }
+}
+
+fn document(text: &str, media_type: MediaType) -> Extracted {
+    Extracted {
+        text: text.to_owned(),
+        media_type,
+        pages: Vec::new(),
+        headings: Vec::new(),
+        title: None,
+        language: None,
+        extractor: Component::new("test", "1"),
+        partial: None,
+    }
+}
+
+/// Chunks, checked for everything that must hold of them.
+fn chunks(text: &str, media_type: MediaType, max: usize, overlap: usize) -> Vec<String> {
+    let made = TokenChunker::new(max, overlap).unwrap().chunk(&document(text, media_type), &Pieces).unwrap();
+    let mut covered = vec![false; text.len()];
+    for pair in made.windows(2) {
+        assert!(pair[0].span.start < pair[1].span.start, "in order of their starts");
+    }
+    for chunk in &made {
+        let piece = &text[chunk.span.clone()];
+        assert_eq!(chunk.text(text), piece);
+        assert_eq!(piece, piece.trim());
+        assert!(!piece.is_empty());
+        assert_eq!(chunk.tokens, Pieces.spans(piece).unwrap().len() + 2);
+        assert!(chunk.tokens <= max, "{} tokens", chunk.tokens);
+        covered[chunk.span.clone()].fill(true);
+    }
+    let lost: String = text.char_indices().filter(|(i, c)| !covered[*i] && !c.is_whitespace()).map(|(_, c)| c).collect();
+    assert_eq!(lost, "", "every character is in a chunk");
+    made.iter().map(|c| c.text(text).to_owned()).collect()
+}
+
+#[test]
+fn settings_that_cannot_work() {
+    assert!(TokenChunker::new(1, 0).is_err());
+    assert!(TokenChunker::new(64, 64).is_err());
+    let none = TokenChunker::new(2, 0).unwrap().chunk(&document("x", MediaType::Plain), &Pieces);
+    assert_eq!(none.unwrap_err().stage, Stage::Chunk);
+}
+
+#[test]
+fn a_short_text_is_one_chunk() {
+    assert_eq!(chunks("  Hello, world.\n", MediaType::Plain, 64, 8), ["Hello, world."]);
+}
+
+#[test]
+fn a_heading_stays_with_its_text() {
+    let body = "Words that fill a paragraph with some text to read. ".repeat(4);
+    let source: String = (0..30).map(|i| format!("# Part {i}\n\n## Sub {i}\n\n{body}\n\nEnd {i}\n----\n\n{body}\n\n")).collect();
+    for chunk in chunks(&source, MediaType::Markdown, 64, 8) {
+        let last = chunk.lines().next_back().unwrap();
+        assert!(!last.starts_with('#') && !last.starts_with("--"), "{chunk}");
+        assert!(!chunk.starts_with("## Sub") && !chunk.starts_with("---"), "{chunk}");
+    }
+}
+
+#[test]
+fn code_is_cut_at_lines_and_not_in_preference_to_paragraphs() {
+    let code: String = (0..12).map(|i| format!("let value_{i} = {i};\n\n")).collect();
+    let source = format!("Before the code.\n\n```rust\n{code}```\n\nAfter it.");
+    let made = chunks(&source, MediaType::Markdown, 130, 0);
+    assert!(made.iter().any(|c| c.starts_with("```rust") && c.ends_with("```")), "{made:#?}");
+}
+
+#[test]
+fn what_has_no_boundary_is_cut_all_the_same() {
+    chunks(&"x".repeat(5_000), MediaType::Plain, 32, 4);
+    chunks(&"漢字".repeat(3_000), MediaType::Plain, 32, 4);
+    chunks(&"word ".repeat(3_000), MediaType::Markdown, 32, 4);
+    chunks(&format!("| {} |\n|---|\n{}", "a".repeat(50), "| row of cells |\n".repeat(900)), MediaType::Markdown, 64, 8);
+    chunks(&"same line\n".repeat(5_000), MediaType::Plain, 32, 4);
+    chunks(&"- item\n  - inner item.\n".repeat(2_000), MediaType::Markdown, 32, 4);
+    chunks(&"# Heading only\n".repeat(2_000), MediaType::Markdown, 32, 4);
+}
+
+#[test]
+fn overlap_repeats_sentences_within_a_block_only() {
+    let sentence = |i: usize| format!("Sentence number {i} goes on here. ");
+    let block: String = (0..60).map(sentence).collect();
+    let text = format!("{}\n\nAnother block.", block.trim());
+    let made = chunks(&text, MediaType::Plain, 64, 12);
+    let repeats = made.windows(2).filter(|w| w[0].contains(w[1].split(". ").next().unwrap())).count();
+    assert!(repeats * 2 > made.len(), "{made:#?}");
+    assert_eq!(chunks(&text, MediaType::Plain, 64, 0).concat().matches("number 7 ").count(), 1);
+}
+
+#[test]
+#[ignore = "prints times"]
+fn times() {
+    let words = |n: usize| "word ".repeat(n);
+    let cases = [
+        ("x", "x".repeat(1_000_000)),
+        ("kanji", "漢字".repeat(500_000)),
+        ("words", words(200_000)),
+        ("sentences", "This is a sentence of words. ".repeat(40_000)),
+        ("lines", "This is a line\n".repeat(70_000)),
+        ("blanks", format!("a{}b", " ".repeat(1_000_000))),
+        ("blank lines", format!("a{}b", "\n".repeat(1_000_000))),
+        ("dots", ". ".repeat(500_000)),
+        ("dots and digits", ". 1 1 1 1 1 1 1 1".repeat(60_000)),
+        ("quotes", ">".repeat(200_000)),
+        ("items", "- ".repeat(50_000)),
+        ("brackets", "[".repeat(200_000)),
+        ("stars", "*a ".repeat(200_000)),
+        ("table", format!("|a|b|\n|-|-|\n{}", "|c|d|\n".repeat(100_000))),
+        ("headings", "# Heading\n".repeat(100_000)),
+        ("html", "<div>\n".repeat(100_000)),
+        ("ticks", (1..900).map(|n| format!("{} ", "`".repeat(n))).collect::<String>()),
+    ];
+    for (name, text) in cases {
+        for media_type in [MediaType::Plain, MediaType::Markdown] {
+            let started = std::time::Instant::now();
+            let extracted = document(&text, media_type);
+            let outline = outline::Outline::of(&extracted).headings.len();
+            let parsed = started.elapsed();
+            let tokens = Pieces.spans(&text).unwrap();
+            let places = boundaries(&extracted, &tokens).len();
+            let bounded = started.elapsed();
+            let made = TokenChunker::new(256, 32).unwrap().chunk(&extracted, &Pieces).unwrap();
+            let all = started.elapsed();
+            println!("{name:16} {media_type:?}: {} bytes, outline {outline} in {parsed:?}, {places} boundaries at {bounded:?}, {} chunks at {all:?}", text.len(), made.len());
+        }
+    }
+}
+
+/// Deterministic documents of words that look like language.
+mod edits;
+
+#[test]
+fn an_edit_of_one_paragraph_changes_at_most_three_chunks() {
+    for shape in edits::SHAPES {
+        let reach = edits::measure(shape, 6, 60);
+        println!("{}", reach.report(shape.name));
+        assert!(reach.over(3) * 1000 <= reach.trials() * 3, "{}", reach.report(shape.name));
+        assert!(reach.mean() < 2.0 && reach.fill > 0.45, "{}", reach.report(shape.name));
+    }
+}
+
+/// The long run behind the numbers in the documentation: `cargo nextest run … --run-ignored all`.
+#[test]
+#[ignore = "takes minutes; the short form above runs always"]
+fn the_reach_of_edits_at_length() {
+    let (mut trials, mut over) = (0, 0);
+    for shape in edits::SHAPES {
+        let reach = edits::measure(shape, 60, 200);
+        println!("{}", reach.report(shape.name));
+        (trials, over) = (trials + reach.trials(), over + reach.over(3));
+    }
+    println!("{over} of {trials} edits changed more than three chunks");
+    assert!(over * 1000 <= trials);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_text_is_cut_soundly(
+        text in "([a-zäß漢字 ]{0,30}|[.!?] |\n|\n\n|# |- |```\n|\\| a \\| b \\|\n|\t|\u{301}|👩‍👩‍👧){0,120}",
+        max in 4usize..80,
+        overlap in 0usize..20,
+        markdown: bool,
+    ) {
+        let media_type = if markdown { MediaType::Markdown } else { MediaType::Plain };
+        let text = alluvium_core::text::normalize(&text);
+        chunks(&text, media_type, max, overlap.min(max - 3));
+    }
+
+    #[test]
+    fn one_edit_never_reaches_far(seed: u64, shape in 0..edits::SHAPES.len()) {
+        let shape = edits::SHAPES[shape];
+        let (changed, _) = edits::measure_seeded(shape, seed, 3);
+        prop_assert!(changed.iter().all(|c| *c <= 6), "{} {changed:?}", shape.name);
+    }
+}
+
+#[test]
+fn equal_chunks_are_cut_once() {
+    let text = "One paragraph that comes again and again, word for word.\n\n".repeat(400);
+    let distinct: HashSet<String> = chunks(&text, MediaType::Plain, 64, 8).into_iter().collect();
+    assert!(distinct.len() <= 6, "{}", distinct.len());
+}

@@ -1,0 +1,81 @@
+//! `pdfboss`: a lenient reader; what it skips it reports.
+
+use pdfboss_core::{Document, Error, Immediate, block_on};
+use pdfboss_output::{FontCache, ReadingOrder, SkippedTextKind, extract_text_reporting_cached_with};
+
+use alluvium_core::quarantine::Cause;
+
+use super::outline::Outline;
+use super::{Pages, PdfEngine, failed_page, guarded, tidy};
+use crate::outcome::{Failure, Meta, Piece, one_line};
+
+pub(super) struct Pdfboss;
+
+impl PdfEngine for Pdfboss {
+    fn read(&self, bytes: Vec<u8>, limit: u32, pages: &mut Pages<'_>) -> Result<Meta, Failure> {
+        let document = open(bytes)?;
+        let count = guarded(|| document.page_count()).map_err(|e| Failure::new(Cause::Crashed, e))?;
+        if count == 0 {
+            return Err(Failure::new(Cause::Corrupt, "no pages"));
+        }
+        let outline = guarded(|| Outline::of(&document)).unwrap_or_default();
+        let info = guarded(|| document.metadata()).unwrap_or_default();
+        let mut meta = Meta {
+            title: info.title.as_deref().and_then(one_line),
+            language: guarded(|| document.language()).unwrap_or_default().and_then(|l| one_line(&l)),
+            ..Meta::default()
+        };
+        if count > limit as usize {
+            meta.partial = Some(format!("pages after {limit} of {count}"));
+        }
+        let layers = guarded(|| document.oc_state()).unwrap_or_default();
+        let fonts = FontCache::default();
+        for index in 0..count.min(limit as usize) {
+            let read = guarded(|| page(&document, index, layers.as_ref(), &fonts, &outline));
+            let (piece, drawn) = read.unwrap_or_else(|panic| (failed_page(panic), false));
+            meta.drawn |= drawn;
+            if pages(piece).is_break() {
+                break;
+            }
+        }
+        Ok(meta)
+    }
+}
+
+fn open(bytes: Vec<u8>) -> Result<Document, Failure> {
+    let loaded = guarded(|| Document::load(bytes)).map_err(|e| Failure::new(Cause::Crashed, e))?;
+    match loaded {
+        Ok(document) if document.is_locked() => Err(Failure::new(Cause::Encrypted, "needs a password")),
+        Ok(document) => Ok(document),
+        Err(Error::Encrypted) => Err(Failure::new(Cause::Encrypted, "needs a password")),
+        Err(e) => Err(Failure::new(Cause::Corrupt, e)),
+    }
+}
+
+/// One page, and whether anything is drawn on it.
+fn page(
+    document: &Document,
+    index: usize,
+    layers: Option<&pdfboss_core::OcState>,
+    fonts: &FontCache,
+    outline: &Outline,
+) -> (Piece, bool) {
+    let page = match document.page(index) {
+        Ok(page) => page,
+        Err(e) => return (failed_page(e.to_string()), false),
+    };
+    let order = ReadingOrder::default();
+    let (raw, report) =
+        match block_on(extract_text_reporting_cached_with(Immediate(document), &page, fonts, layers, None, order)) {
+            Ok(read) => read,
+            Err(e) => return (failed_page(e.to_string()), false),
+        };
+    let text = tidy(&raw);
+    let lost = report.skipped.iter().find(|s| s.kind == SkippedTextKind::PageContents);
+    if let (true, Some(lost)) = (text.is_empty(), lost) {
+        return (failed_page(format!("{}: {}", lost.kind, lost.cause)), true);
+    }
+    let drawn = text.is_empty() && page.content(document).is_ok_and(|c| c.trim_ascii().len() > 4);
+    let headings = outline.headings_on(index, page.object_ref(), &text);
+    (Piece { text, headings, failed: None }, drawn)
+}

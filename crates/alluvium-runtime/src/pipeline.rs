@@ -1,0 +1,141 @@
+//! What a run is made of, and what it reports.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use alluvium_core::brake::Brake;
+use alluvium_core::chunk::Chunker;
+use alluvium_core::commit::{Counts, IndexWriter, Publish, VectorLookup};
+use alluvium_core::embed::Model;
+use alluvium_core::extract::Extractor;
+use alluvium_core::hash::Sha256;
+use alluvium_core::id::SourceName;
+use alluvium_core::source::Source;
+use tokio_util::sync::CancellationToken;
+
+/// Everything that a run needs.
+pub struct Pipeline<'w> {
+    /// The sources, one after the other.
+    pub sources: Vec<SourceRun>,
+    /// Bytes to text.
+    pub extractor: Arc<dyn Extractor>,
+    /// Text to chunks.
+    pub chunker: Arc<dyn Chunker>,
+    /// Chunks to vectors.
+    pub model: Arc<dyn Model>,
+    /// Vectors that are there already.
+    pub lookup: Arc<dyn VectorLookup>,
+    /// The index.
+    pub writer: &'w mut dyn IndexWriter,
+    /// The pipeline's fingerprint, noted on every document.
+    pub fingerprint: Sha256,
+    /// Bounds and paces.
+    pub settings: Settings,
+    /// Is told how far the run is.
+    pub progress: Arc<dyn Progress>,
+    /// Ends the run early: finished documents are committed, the others are dropped.
+    pub cancel: CancellationToken,
+}
+
+/// One source of a run.
+pub struct SourceRun {
+    /// The source.
+    pub source: Box<dyn Source>,
+    /// The index has no position of this source yet, so a scan is recorded even if it found nothing.
+    pub record_first_scan: bool,
+}
+
+/// Bounds and paces of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// The longest that a finished document waits for its commit.
+    pub commit_interval: Duration,
+    /// A commit is due with so many documents,
+    pub commit_max_documents: usize,
+    /// or with so many bytes of them.
+    pub commit_max_bytes: u64,
+    /// Bytes of all documents in flight: contents, texts and vectors.
+    pub queue_bytes: u64,
+    /// Documents in flight.
+    pub queue_documents: usize,
+    /// Sessions of the model, each a thread.
+    pub sessions: usize,
+    /// Documents that are extracted or cut at once.
+    pub extract_parallel: usize,
+}
+
+impl Settings {
+    /// Settings for a machine with so many cores: a session a core, and at most twice as many documents
+    /// in extraction, which mostly wait for their worker.
+    pub fn for_cores(cores: usize) -> Self {
+        let cores = cores.max(1);
+        Self {
+            commit_interval: Duration::from_secs(10),
+            commit_max_documents: 1_000,
+            commit_max_bytes: 64 << 20,
+            queue_bytes: 256 << 20,
+            queue_documents: 2_000,
+            sessions: cores,
+            extract_parallel: cores,
+        }
+    }
+
+    /// A commit must be due before what waits for it fills the budget, or the pipeline would run dry.
+    pub(crate) fn commit_bytes(&self) -> u64 {
+        self.commit_max_bytes.min(self.queue_bytes / 2).max(1)
+    }
+
+    pub(crate) fn commit_documents(&self) -> usize {
+        self.commit_max_documents.min(self.queue_documents / 2).max(1)
+    }
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Documents that the sources looked at.
+    pub seen: u64,
+    /// Of those, the ones that the sources found as the index knows them.
+    pub unchanged: u64,
+    /// Files of types that are not supported.
+    pub skipped: u64,
+    /// What the commits did.
+    pub counts: Counts,
+    /// The last publish of the run.
+    pub published: Option<Publish>,
+    /// Sources whose deletions were withheld.
+    pub braked: Vec<(SourceName, Brake)>,
+    /// Whether the run was cancelled before it was complete.
+    pub interrupted: bool,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Documents that there are to look at, once that is known.
+    pub expected: Option<u64>,
+    /// Documents that were looked at.
+    pub seen: u64,
+    /// Documents that need nothing more: unchanged, skipped, or ready to be committed.
+    pub done: u64,
+    /// Changes that are committed.
+    pub committed: u64,
+    /// Changes that were refused so far.
+    pub quarantined: u64,
+    /// Chunks embedded.
+    pub embedded: u64,
+}
+
+/// Is told how far a run is; often, so it must be quick.
+pub trait Progress: Send + Sync {
+    /// Takes note.
+    fn update(&self, snapshot: &Snapshot);
+}
+
+/// Tells nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoProgress;
+
+impl Progress for NoProgress {
+    fn update(&self, _: &Snapshot) {}
+}

@@ -1,0 +1,353 @@
+//! Small seams in memory. Documents are text, chunks are lines, and a few words make a stage misbehave:
+//! `refuse`, `broken` (extractor), `bad`, `fail` (model), `hold` (the extractor waits for the gate).
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use alluvium_core::access::Acl;
+use alluvium_core::change::{AccessChange, ContentChange, DocumentChange, MediaType, Origin, Upsert};
+use alluvium_core::checkpoint::CheckpointDelta;
+use alluvium_core::chunk::{Chunk, Chunker, chunk_hash};
+use alluvium_core::commit::{
+    Batch, CommitError, Committed, Counts, IndexWriter, Publish, VectorLookup, VectorsByDocument,
+};
+use alluvium_core::document::{Prepared, PreparedContent};
+use alluvium_core::embed::{EmbedError, Embedder, Model, ModelIdentity, Tokenizer};
+use alluvium_core::extract::{Component, ExtractError, ExtractRequest, Extracted, Extractor};
+use alluvium_core::hash::Sha256;
+use alluvium_core::id::{DocId, Generation, SourceName};
+use alluvium_core::quarantine::{Cause, Refusal, Stage};
+use alluvium_core::source::{Room, Source, SourceBatch, SourceError};
+use alluvium_core::version::Version;
+use async_trait::async_trait;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::{NoProgress, Pipeline, Report, RunError, Settings, SourceRun, backfill};
+
+/// What the doubles share: what happened, and what holds them back.
+pub(super) struct World {
+    pub(super) embedded: Mutex<Vec<String>>,
+    pub(super) batches: Mutex<Vec<Batch>>,
+    pub(super) rooms: Mutex<Vec<Room>>,
+    pub(super) vectors: Mutex<VectorsByDocument>,
+    pub(super) maintained: AtomicUsize,
+    /// Documents pulled and not yet committed, and the most there ever were.
+    pub(super) in_flight: AtomicUsize,
+    pub(super) most_in_flight: AtomicUsize,
+    /// Extractions that may go on past `hold`.
+    pub(super) gate: Semaphore,
+    pub(super) cancel: CancellationToken,
+    /// The commit of this number, from 0, fails; or cancels the run when it is done.
+    pub(super) fail_commit: Mutex<Option<usize>>,
+    pub(super) cancel_after_commit: Mutex<Option<usize>>,
+}
+
+impl World {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            embedded: Mutex::default(),
+            batches: Mutex::default(),
+            rooms: Mutex::default(),
+            vectors: Mutex::default(),
+            maintained: AtomicUsize::new(0),
+            in_flight: AtomicUsize::new(0),
+            most_in_flight: AtomicUsize::new(0),
+            gate: Semaphore::new(0),
+            cancel: CancellationToken::new(),
+            fail_commit: Mutex::default(),
+            cancel_after_commit: Mutex::default(),
+        })
+    }
+
+    /// Committed documents with their content, in order.
+    pub(super) fn committed(&self) -> Vec<String> {
+        let batches = self.batches.lock().unwrap();
+        batches.iter().flat_map(|batch| batch.changes.iter().map(show)).collect()
+    }
+
+    pub(super) fn recorded(&self) -> Vec<u64> {
+        let batches = self.batches.lock().unwrap();
+        batches.iter().flat_map(|batch| batch.deltas.iter().map(|delta| delta.through)).collect()
+    }
+
+    pub(super) async fn run(self: &Arc<Self>, batches: Vec<SourceBatch>) -> Result<Report, RunError> {
+        self.run_with(batches, settings(), false).await
+    }
+
+    pub(super) async fn run_with(
+        self: &Arc<Self>,
+        batches: Vec<SourceBatch>,
+        settings: Settings,
+        record_first_scan: bool,
+    ) -> Result<Report, RunError> {
+        let name = SourceName::new("s").unwrap();
+        let source = Box::new(Script { world: Arc::clone(self), name, batches: batches.into() });
+        let mut writer = Writer(Arc::clone(self));
+        let run = backfill(Pipeline {
+            sources: vec![SourceRun { source, record_first_scan }],
+            extractor: Arc::new(Text(Arc::clone(self))),
+            chunker: Arc::new(Lines),
+            model: Arc::new(Letters::new(self)),
+            lookup: Arc::new(Lookup(Arc::clone(self))),
+            writer: &mut writer,
+            fingerprint: Sha256::of("pipeline"),
+            settings,
+            progress: Arc::new(NoProgress),
+            cancel: self.cancel.clone(),
+        });
+        tokio::time::timeout(Duration::from_secs(30), run).await.expect("the topology is stuck")
+    }
+}
+
+/// An interval that never comes, and room for documents that are held next to those that are not.
+pub(super) fn settings() -> Settings {
+    let commit_interval = Duration::from_secs(3600);
+    Settings { commit_interval, extract_parallel: 8, ..Settings::for_cores(2) }
+}
+
+fn show(prepared: &Prepared) -> String {
+    let what = match &prepared.content {
+        PreparedContent::Indexed(content) => content.extracted.text.clone(),
+        PreparedContent::Refused(refused) => refused.refusal.cause.to_string(),
+        PreparedContent::Deleted { .. } => "deleted".to_owned(),
+        PreparedContent::Unsaid => "access".to_owned(),
+    };
+    format!("{}={what}", prepared.doc_id.local())
+}
+
+pub(super) fn doc(local: &str) -> DocId {
+    DocId::parse(format!("s/{local}")).unwrap()
+}
+
+pub(super) fn upsert(local: &str, text: &str) -> DocumentChange {
+    let upsert = Upsert {
+        version: Version::observed(),
+        bytes: text.as_bytes().to_vec(),
+        hash: Sha256::of(text),
+        media_type: MediaType::Plain,
+        title: None,
+        uri: format!("file:///{local}"),
+        modified_at: None,
+        metadata: vec![],
+    };
+    let content = Some(ContentChange::Upsert(Box::new(upsert)));
+    let access = AccessChange::Declared { version: Version::observed(), acl: Acl::nobody() };
+    DocumentChange { doc_id: doc(local), content, access, origin: Origin::default() }
+}
+
+/// A batch of `name=text` changes, followed by progress through `through`.
+pub(super) fn batch(changes: &[(&str, &str)], through: Option<u64>) -> SourceBatch {
+    let source = SourceName::new("s").unwrap();
+    let delta = |through| CheckpointDelta {
+        source,
+        partition: "scan".to_owned(),
+        after: None,
+        through,
+        watermark: None,
+    };
+    SourceBatch {
+        changes: changes.iter().map(|(local, text)| upsert(local, text)).collect(),
+        seen: changes.len() as u64,
+        deltas: through.map(delta).into_iter().collect(),
+        ..SourceBatch::default()
+    }
+}
+
+struct Script {
+    world: Arc<World>,
+    name: SourceName,
+    batches: VecDeque<SourceBatch>,
+}
+
+#[async_trait]
+impl Source for Script {
+    fn name(&self) -> &SourceName {
+        &self.name
+    }
+
+    async fn next(&mut self, room: Room) -> Result<Option<SourceBatch>, SourceError> {
+        self.world.rooms.lock().unwrap().push(room);
+        let batch = self.batches.pop_front();
+        let pulled = batch.as_ref().map_or(0, |batch| batch.changes.len());
+        let now = self.world.in_flight.fetch_add(pulled, Ordering::SeqCst) + pulled;
+        self.world.most_in_flight.fetch_max(now, Ordering::SeqCst);
+        Ok(batch)
+    }
+
+    fn expected(&self) -> Option<u64> {
+        None
+    }
+}
+
+struct Text(Arc<World>);
+
+#[async_trait]
+impl Extractor for Text {
+    fn components(&self) -> Vec<Component> {
+        vec![Component::new("text", "1")]
+    }
+
+    async fn extract(&self, request: ExtractRequest) -> Result<Extracted, ExtractError> {
+        let text = String::from_utf8(request.bytes).unwrap();
+        if text.contains("hold") {
+            self.0.gate.acquire().await.unwrap().forget();
+        }
+        if text.contains("refuse") {
+            return Err(ExtractError::Refused(Refusal::new(Stage::Extract, Cause::Corrupt, "refused")));
+        }
+        if text.contains("broken") {
+            return Err(ExtractError::Unavailable("no worker".to_owned()));
+        }
+        Ok(Extracted {
+            text,
+            media_type: request.media_type,
+            pages: vec![],
+            headings: vec![],
+            title: None,
+            language: None,
+            extractor: Component::new("text", "1"),
+            partial: None,
+        })
+    }
+}
+
+struct Lines;
+
+impl Chunker for Lines {
+    fn component(&self) -> Component {
+        Component::new("lines", "1")
+    }
+
+    fn chunk(&self, extracted: &Extracted, _: &dyn Tokenizer) -> Result<Vec<Chunk>, Refusal> {
+        let mut start = 0;
+        let spans = extracted.text.split('\n').map(|line| {
+            let span = start..start + line.len();
+            start = span.end + 1;
+            Chunk { span, tokens: 1 }
+        });
+        Ok(spans.collect())
+    }
+}
+
+/// A model whose vectors are the lengths of texts.
+pub(super) struct Letters {
+    world: Arc<World>,
+    identity: ModelIdentity,
+}
+
+impl Letters {
+    fn new(world: &Arc<World>) -> Self {
+        let word = String::new;
+        let identity = ModelIdentity {
+            name: "letters".to_owned(),
+            revision: word(),
+            artifact: word(),
+            tokenizer: word(),
+            dimension: 1,
+            pooling: word(),
+            normalize: false,
+            document_prefix: word(),
+            query_prefix: word(),
+            max_tokens: 1,
+        };
+        Self { world: Arc::clone(world), identity }
+    }
+}
+
+impl Tokenizer for Letters {
+    fn spans(&self, _: &str) -> Result<Vec<std::ops::Range<usize>>, EmbedError> {
+        Ok(vec![])
+    }
+
+    fn special(&self) -> usize {
+        0
+    }
+}
+
+impl Model for Letters {
+    fn identity(&self) -> &ModelIdentity {
+        &self.identity
+    }
+
+    fn tokenizer(&self) -> Arc<dyn Tokenizer> {
+        Arc::new(Self::new(&self.world))
+    }
+
+    fn session(&self) -> Result<Box<dyn Embedder>, EmbedError> {
+        Ok(Box::new(Session(Arc::clone(&self.world))))
+    }
+}
+
+struct Session(Arc<World>);
+
+impl Embedder for Session {
+    fn embed_document(&mut self, text: &str) -> Result<Vec<f32>, EmbedError> {
+        self.0.embedded.lock().unwrap().push(text.to_owned());
+        match text {
+            "bad" => Err(EmbedError::BadVector("NaN".to_owned())),
+            "fail" => Err(EmbedError::Failed("out of order".to_owned())),
+            _ => Ok(vec![text.len() as f32]),
+        }
+    }
+
+    fn embed_query(&mut self, text: &str) -> Result<Vec<f32>, EmbedError> {
+        self.embed_document(text)
+    }
+}
+
+struct Lookup(Arc<World>);
+
+#[async_trait]
+impl VectorLookup for Lookup {
+    async fn vectors(&self, documents: &[DocId]) -> Result<VectorsByDocument, CommitError> {
+        let vectors = self.0.vectors.lock().unwrap();
+        let found = documents.iter().filter_map(|doc| Some((doc.clone(), vectors.get(doc)?.clone())));
+        Ok(found.collect())
+    }
+}
+
+/// The index holds these lines of a document, each with the vector -1.
+pub(super) fn hold_vectors(world: &World, local: &str, lines: &[&str]) {
+    let vectors = lines.iter().map(|line| (chunk_hash(line), vec![-1.0])).collect::<HashMap<_, _>>();
+    world.vectors.lock().unwrap().insert(doc(local), vectors);
+}
+
+struct Writer(Arc<World>);
+
+#[async_trait]
+impl IndexWriter for Writer {
+    async fn commit(&mut self, batch: Batch) -> Result<Committed, CommitError> {
+        let number = self.0.batches.lock().unwrap().len();
+        if *self.0.fail_commit.lock().unwrap() == Some(number) {
+            return Err(CommitError::Fenced("another writer".to_owned()));
+        }
+        let mut counts = Counts::default();
+        for change in &batch.changes {
+            match &change.content {
+                PreparedContent::Indexed(content) => {
+                    counts.indexed += 1;
+                    counts.chunks_written += content.chunks.len() as u64;
+                    counts.chunks_reused += content.chunks.iter().filter(|c| c.reused).count() as u64;
+                }
+                PreparedContent::Refused(_) => counts.quarantined += 1,
+                _ => {}
+            }
+        }
+        counts.chunks_embedded = counts.chunks_written - counts.chunks_reused;
+        self.0.in_flight.fetch_sub(batch.changes.len(), Ordering::SeqCst);
+        self.0.batches.lock().unwrap().push(batch);
+        if *self.0.cancel_after_commit.lock().unwrap() == Some(number) {
+            self.0.cancel.cancel();
+        }
+        let generation = Generation::new("g").unwrap();
+        Ok(Committed { counts, published: Some(Publish { seq: number as u64 + 1, generation }) })
+    }
+
+    async fn maintain(&mut self) -> Result<(), CommitError> {
+        self.0.maintained.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}

@@ -1,0 +1,30 @@
+//! The commands, one file each.
+
+mod backfill;
+mod explain;
+mod models;
+mod quarantine;
+mod schema;
+mod search;
+mod status;
+mod validate;
+pub(crate) mod worker;
+
+use crate::cli::{Command, Format};
+use crate::failure::{Exit, Failure};
+
+/// Runs a command and says how it ended.
+pub(crate) async fn run(command: &Command, format: Format) -> Result<Exit, Failure> {
+    match command {
+        Command::Validate(arguments) => validate::run(&arguments.pipeline, format),
+        Command::Backfill(arguments) => backfill::run(arguments, format).await,
+        Command::Search(arguments) => search::run(arguments, format).await,
+        Command::Status(arguments) => status::run(&arguments.pipeline, format).await,
+        Command::Explain(arguments) => explain::run(arguments, format).await,
+        Command::Quarantine(command) => quarantine::run(command, format).await,
+        Command::Models(command) => models::run(command, format),
+        Command::Schema(arguments) => schema::run(arguments.of),
+        // A worker is started by `main`, before there are threads.
+        Command::Worker => Ok(Exit::Failed),
+    }
+}

@@ -1,0 +1,207 @@
+//! `alluvium backfill`: every source of a pipeline into its index, once.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use alluvium_config::{PipelineSpec, SourceSpec};
+use alluvium_connect::filesystem::Reprocess;
+use alluvium_core::clock::SystemClock;
+use alluvium_core::extract::Extractor;
+use alluvium_core::hash::Sha256;
+use alluvium_index::{Durability, Options, Writer};
+use alluvium_runtime::{Pipeline, Report, RunError, SourceRun};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{self, Format};
+use crate::compose::{self, ScanStart, Shape, at_index, read_pipeline};
+use crate::failure::{Exit, Failure};
+use crate::output;
+use crate::progress::Shown;
+use crate::results::{BackfillResult, ChunkCounts, DocumentCounts, LiveShort};
+use crate::signals::Signals;
+
+/// The partition of a scanned source.
+const SCAN: &str = "scan";
+
+pub(crate) async fn run(arguments: &cli::Backfill, format: Format) -> Result<Exit, Failure> {
+    let started = Instant::now();
+    let spec = read_pipeline(&arguments.pipeline.pipeline)?;
+    let chosen = chosen(&spec, arguments.source.as_deref())?;
+    let cancel = CancellationToken::new();
+    let signals = tokio::spawn(Signals::take()?.watch(cancel.clone()));
+    // The second signal ends the watch, and with it whatever is still going on.
+    let outcome = tokio::select! {
+        biased;
+        outcome = Box::pin(load(&spec, &chosen, arguments, cancel)) => outcome?,
+        _ = signals => return Err(interrupted("stopped at once")),
+    };
+    let (report, live) = outcome;
+    let result = result(&report, live, started.elapsed().as_secs_f64());
+    output::result(format, &result, |result| text(result, &report))?;
+    verdict(&report)
+}
+
+fn chosen<'s>(spec: &'s PipelineSpec, name: Option<&str>) -> Result<Vec<&'s SourceSpec>, Failure> {
+    let Some(name) = name else { return Ok(spec.sources.iter().collect()) };
+    let source = spec.source(name).ok_or_else(|| {
+        let names: Vec<&str> = spec.sources.iter().map(|source| source.name.written()).collect();
+        Failure::new(Exit::Usage, "usage", format!("the pipeline has no source {name:?}"))
+            .next(format!("name one of: {}", names.join(", ")))
+    })?;
+    Ok(vec![source])
+}
+
+/// Opens everything, the index last, and runs the sources through it.
+async fn load(
+    spec: &PipelineSpec,
+    chosen: &[&SourceSpec],
+    arguments: &cli::Backfill,
+    cancel: CancellationToken,
+) -> Result<(Report, Option<LiveShort>), Failure> {
+    let shape = Shape::open(spec)?;
+    let extractor = compose::extractor(spec)?;
+    extractor.probe().await.map_err(|e| Failure::from(RunError::Extractor(e.to_string())))?;
+    let fingerprint = shape.fingerprint.pipeline(&extractor.components());
+    let options = Options { durability: durability(spec), clock: Arc::new(SystemClock) };
+    let opened = Writer::open(&spec.index.path, &spec.name, &shape.fingerprint, options).await;
+    let mut writer = opened.map_err(|e| at_index(spec, e))?;
+    let mut sources = Vec::new();
+    for source in chosen {
+        sources.push(prepare(spec, source, &writer, &fingerprint, arguments).await?);
+    }
+    let report = alluvium_runtime::backfill(Pipeline {
+        sources,
+        extractor,
+        chunker: shape.chunker,
+        model: shape.model,
+        lookup: writer.lookup(),
+        writer: &mut writer,
+        fingerprint,
+        settings: compose::settings(spec),
+        progress: Arc::new(Shown::start()),
+        cancel,
+    })
+    .await?;
+    let live = writer.head().filter(|head| !head.tables.is_empty());
+    let live = live.map(|head| LiveShort { seq: head.seq, generation: head.generation.to_string() });
+    Ok((report, live))
+}
+
+fn durability(spec: &PipelineSpec) -> Durability {
+    match spec.index.durability {
+        alluvium_config::Durability::Power => Durability::Power,
+        alluvium_config::Durability::Process => Durability::Process,
+    }
+}
+
+/// A source with what the index knows of it.
+async fn prepare(
+    spec: &PipelineSpec,
+    source: &SourceSpec,
+    writer: &Writer,
+    fingerprint: &Sha256,
+    arguments: &cli::Backfill,
+) -> Result<SourceRun, Failure> {
+    let known = match writer.index() {
+        Some(index) => index.known(&source.name).await.map_err(|e| at_index(spec, e))?,
+        None => Default::default(),
+    };
+    let position = writer.head().and_then(|head| head.checkpoint.position(&source.name, SCAN));
+    let reprocess = match arguments.reprocess {
+        cli::Reprocess::Changed => Reprocess::Changed,
+        cli::Reprocess::All => Reprocess::All,
+    };
+    let start = ScanStart {
+        known,
+        position,
+        fingerprint: fingerprint.clone(),
+        reprocess,
+        allow_deletes: arguments.allow_deletes,
+    };
+    Ok(SourceRun { source: compose::source(source, start)?, record_first_scan: position.is_none() })
+}
+
+fn result(report: &Report, release: Option<LiveShort>, seconds: f64) -> BackfillResult {
+    let counts = &report.counts;
+    BackfillResult {
+        documents: DocumentCounts {
+            seen: report.seen,
+            indexed: counts.indexed,
+            unchanged: report.unchanged + counts.unchanged,
+            deleted: counts.deleted,
+            quarantined: counts.quarantined,
+            skipped: report.skipped,
+        },
+        chunks: ChunkCounts {
+            written: counts.chunks_written,
+            reused: counts.chunks_reused,
+            embedded: counts.chunks_embedded,
+        },
+        seconds,
+        release,
+        published: report.published.is_some(),
+    }
+}
+
+fn text(result: &BackfillResult, report: &Report) -> String {
+    let (documents, chunks) = (&result.documents, &result.chunks);
+    let release = match (&result.release, result.published) {
+        (Some(live), true) => format!("published seq {}, generation {}", live.seq, live.generation),
+        (Some(live), false) => format!("nothing to publish: live is still seq {}", live.seq),
+        (None, _) => "nothing published".to_owned(),
+    };
+    format!(
+        "{} documents seen in {:.1} s: {} indexed, {} unchanged, {} access changed, {} deleted, \
+         {} quarantined, {} skipped\n{} chunks written: {} embedded, {} reused\n{release}",
+        documents.seen,
+        result.seconds,
+        documents.indexed,
+        documents.unchanged,
+        report.counts.access,
+        documents.deleted,
+        documents.quarantined,
+        documents.skipped,
+        chunks.written,
+        chunks.embedded,
+        chunks.reused,
+    )
+}
+
+/// How the run ended: an interruption says more than the brake, and that more than a quarantine.
+fn verdict(report: &Report) -> Result<Exit, Failure> {
+    if report.interrupted {
+        return Err(interrupted("finished documents are committed, the others are not"));
+    }
+    if let Some((source, brake)) = report.braked.first() {
+        let failure = Failure::new(Exit::Failed, "mass_delete_brake", brake).at(format!("source {source}"));
+        return Err(failure.next("check the source; if the documents are meant to go, use --allow-deletes"));
+    }
+    Ok(if report.counts.quarantined > 0 { Exit::Quarantined } else { Exit::Done })
+}
+
+fn interrupted(message: &str) -> Failure {
+    Failure::new(Exit::Interrupted, "interrupted", message).next("run the same command again to go on")
+}
+
+#[cfg(test)]
+mod tests {
+    use alluvium_core::brake::{Brake, Listing};
+    use alluvium_core::commit::Counts;
+    use alluvium_core::id::SourceName;
+
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_run_by_rank() {
+        let exit = |report: &Report| verdict(report).unwrap_or_else(|failure| failure.exit);
+        let mut report = Report::default();
+        assert_eq!(exit(&report), Exit::Done);
+        report.counts = Counts { quarantined: 1, ..Counts::default() };
+        assert_eq!(exit(&report), Exit::Quarantined);
+        let brake = Brake(Listing { listed: 0, known: 1, missing: 1 });
+        report.braked.push((SourceName::new("docs").unwrap(), brake));
+        assert_eq!(exit(&report), Exit::Failed);
+        report.interrupted = true;
+        assert_eq!(exit(&report), Exit::Interrupted);
+    }
+}

@@ -1,0 +1,46 @@
+//! `alluvium status`: what the index holds and how fresh it is.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use crate::cli::Format;
+use crate::compose::{open_index, read_pipeline};
+use crate::failure::{Exit, Failure};
+use crate::output;
+use crate::results::{SourceStatus, StatusResult};
+
+pub(crate) async fn run(file: &Path, format: Format) -> Result<Exit, Failure> {
+    let spec = read_pipeline(file)?;
+    let index = open_index(&spec, file).await?;
+    let result = StatusResult::from(index.status(Timestamp::now()).await?);
+    output::result(format, &result, text)?;
+    Ok(Exit::Done)
+}
+
+fn text(status: &StatusResult) -> String {
+    let (live, documents) = (&status.live, &status.documents);
+    let paused = if live.paused { ", paused" } else { "" };
+    let mut lines = vec![
+        format!("live       seq {}, epoch {}, generation {}{paused}", live.seq, live.epoch, live.generation),
+        format!(
+            "documents  {} indexed, {} deleted, {} quarantined",
+            documents.indexed, documents.deleted, documents.quarantined
+        ),
+        format!(
+            "chunks     {} in {} fragments, {} versions",
+            status.chunks, status.fragments, status.versions
+        ),
+    ];
+    lines.extend(status.sources.iter().map(source));
+    lines.join("\n")
+}
+
+fn source(source: &SourceStatus) -> String {
+    let fresh = match (&source.watermark, source.freshness_seconds) {
+        (Some(watermark), Some(seconds)) => format!("up to {watermark} ({seconds:.0} s ago)"),
+        _ => "never read to its end".to_owned(),
+    };
+    let backlog = source.backlog.map(|backlog| format!(", {backlog} changes wait")).unwrap_or_default();
+    format!("source     {}: {fresh}{backlog}", source.name)
+}

@@ -1,0 +1,219 @@
+//! The composition root: from a pipeline file to the pieces that run it.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use alluvium_config::{ChunkSpec, ConfigError, PdfEngine, PipelineSpec, SourceKind, SourceSpec, Value};
+use alluvium_connect::filesystem::{FilesystemSource, FilesystemSpec, Reprocess};
+use alluvium_core::chunk::Chunker;
+use alluvium_core::clock::SystemClock;
+use alluvium_core::document::KnownDocument;
+use alluvium_core::embed::{EmbedError, Model};
+use alluvium_core::fingerprint::GenerationFingerprint;
+use alluvium_core::hash::Sha256;
+use alluvium_core::ledger::Record;
+use alluvium_core::source::Source;
+use alluvium_embed::FastembedModel;
+use alluvium_extract::{Limits, PdfEngineName, PoolConfig, TokenChunker, WorkerCommand, WorkerPool};
+use alluvium_index::{Index, IndexError};
+use alluvium_models::{Home, ModelSpec};
+use alluvium_runtime::{RunError, Settings};
+
+use crate::failure::{Exit, Failure};
+
+/// Reads and validates a pipeline file, and checks what is known of its model without opening it.
+pub(crate) fn read_pipeline(file: &Path) -> Result<PipelineSpec, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|e| {
+        Failure::new(Exit::Usage, "pipeline_unreadable", format!("the pipeline file can't be read: {e}"))
+            .at_path(file)
+            .next("check the path")
+    })?;
+    let spec = PipelineSpec::parse(&text, file, &|name| std::env::var(name).ok())?;
+    check_model(&spec)?;
+    Ok(spec)
+}
+
+/// The model must be known and must take chunks of the wanted size.
+fn check_model(spec: &PipelineSpec) -> Result<&'static ModelSpec, ConfigError> {
+    let known = alluvium_models::find(&spec.model.name);
+    let model = known.map_err(|e| spec.at_key("model.name", e.to_string()))?;
+    if spec.chunk.max_tokens > model.max_tokens {
+        let (name, most) = (model.name, model.max_tokens);
+        let message = format!("{} is more than {name} takes: {most}", spec.chunk.max_tokens);
+        return Err(spec.at_key("chunk.max_tokens", message));
+    }
+    Ok(model)
+}
+
+/// What decides which rows may share a table, and the model itself.
+pub(crate) struct Shape {
+    pub(crate) model: Arc<FastembedModel>,
+    pub(crate) chunker: Arc<dyn Chunker>,
+    pub(crate) fingerprint: GenerationFingerprint,
+}
+
+impl Shape {
+    /// Opens the model: this is where a missing or altered file is named.
+    pub(crate) fn open(spec: &PipelineSpec) -> Result<Self, Failure> {
+        let home = Home::from_env()?;
+        tracing::debug!(home = %home.root().display(), model = %spec.model.name, "opening the model");
+        let model = FastembedModel::open(&home, &spec.model.name).map_err(|e| named(&home, spec, e))?;
+        let model = Arc::new(model);
+        let chunker = chunker(spec)?;
+        let fingerprint = GenerationFingerprint::new(
+            model.identity().clone(),
+            chunker.component(),
+            spec.chunk.max_tokens,
+            spec.chunk.overlap_tokens,
+        );
+        Ok(Self { model, chunker, fingerprint })
+    }
+}
+
+/// The same error with its file and its own code, where a file is what is wrong.
+fn named(home: &Home, spec: &PipelineSpec, error: EmbedError) -> Failure {
+    let library = alluvium_models::verify_runtime(home).err();
+    let file = || {
+        let model = alluvium_models::find(&spec.model.name).ok()?;
+        alluvium_models::verify_model(home, model).err()
+    };
+    library.or_else(file).map_or_else(|| error.into(), Failure::from)
+}
+
+fn chunker(spec: &PipelineSpec) -> Result<Arc<dyn Chunker>, ConfigError> {
+    let ChunkSpec { max_tokens, overlap_tokens } = spec.chunk;
+    let chunker = TokenChunker::new(max_tokens, overlap_tokens);
+    Ok(Arc::new(chunker.map_err(|e| spec.at_key("chunk.max_tokens", e.to_string()))?))
+}
+
+/// Cores that this process may use.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Extraction in workers, each this very program with another subcommand.
+pub(crate) fn extractor(spec: &PipelineSpec) -> Result<Arc<WorkerPool>, Failure> {
+    let program = std::env::current_exe().map_err(|e| {
+        Failure::new(Exit::Failed, "extractor_unavailable", format!("this program can't find itself: {e}"))
+    })?;
+    let limits = Limits {
+        memory: spec.extract.memory,
+        cpu: spec.extract.cpu,
+        wall: spec.extract.wall,
+        input: largest_file(spec),
+        ..Limits::default()
+    };
+    let engine = |engine: &PdfEngine| match engine {
+        PdfEngine::Pdfboss => PdfEngineName::Pdfboss,
+        PdfEngine::PdfExtract => PdfEngineName::PdfExtract,
+    };
+    let command = WorkerCommand { program, args: vec!["worker".into()] };
+    Ok(Arc::new(WorkerPool::new(PoolConfig {
+        workers: workers(spec),
+        limits,
+        engines: spec.extract.pdf_engines.iter().map(engine).collect(),
+        ..PoolConfig::new(command)
+    })))
+}
+
+fn workers(spec: &PipelineSpec) -> usize {
+    spec.extract.workers.unwrap_or_else(cores)
+}
+
+/// The source refuses files by its own limit; extraction must not have a smaller one.
+fn largest_file(spec: &PipelineSpec) -> u64 {
+    let sizes = spec.sources.iter().map(|source| match &source.kind {
+        SourceKind::Filesystem(settings) => settings.max_file_size,
+    });
+    sizes.max().unwrap_or(0).max(Limits::default().input)
+}
+
+/// Bounds and paces of a run.
+pub(crate) fn settings(spec: &PipelineSpec) -> Settings {
+    Settings {
+        commit_interval: spec.commit.interval,
+        commit_max_documents: spec.commit.max_documents,
+        commit_max_bytes: spec.commit.max_bytes,
+        sessions: spec.embed.sessions.unwrap_or_else(cores),
+        extract_parallel: workers(spec),
+        ..Settings::for_cores(cores())
+    }
+}
+
+/// What a scan starts from.
+pub(crate) struct ScanStart {
+    /// What the index knows of the source's documents.
+    pub(crate) known: HashMap<String, KnownDocument>,
+    /// How many scans are complete.
+    pub(crate) position: Option<u64>,
+    pub(crate) fingerprint: Sha256,
+    pub(crate) reprocess: Reprocess,
+    pub(crate) allow_deletes: bool,
+}
+
+/// A source of the pipeline, ready to be pulled.
+pub(crate) fn source(spec: &SourceSpec, start: ScanStart) -> Result<Box<dyn Source>, RunError> {
+    let SourceKind::Filesystem(settings) = &spec.kind;
+    let texts = |values: &[Value<String>]| values.iter().map(|value| value.expose().clone()).collect();
+    let filesystem = FilesystemSpec {
+        name: spec.name.expose().clone(),
+        root: settings.root.expose().clone(),
+        include: texts(&settings.include),
+        exclude: texts(&settings.exclude),
+        default_acl: settings.default_acl.as_ref().map(|acl| acl.expose().clone()),
+        max_file_size: settings.max_file_size,
+        allow_deletes: start.allow_deletes,
+    };
+    let ScanStart { known, position, fingerprint, reprocess, .. } = start;
+    let clock = Arc::new(SystemClock);
+    Ok(Box::new(FilesystemSource::scan(filesystem, known, fingerprint, reprocess, position, clock)?))
+}
+
+/// The pipeline's index for reading. It must be this pipeline's.
+pub(crate) async fn open_index(spec: &PipelineSpec, file: &Path) -> Result<Index, Failure> {
+    let Some(index) = Index::open(&spec.index.path).await.map_err(|e| at_index(spec, e))? else {
+        let failure = Failure::new(Exit::Failed, "no_index", "there is no index yet");
+        let next = format!("run `alluvium backfill {}`", file.display());
+        return Err(failure.at(spec.index.path.written()).next(next));
+    };
+    let record = index.record();
+    if record.pipeline != *spec.name.expose() {
+        return Err(at_index(
+            spec,
+            IndexError::OtherPipeline {
+                root: spec.index.path.written().to_owned(),
+                found: record.pipeline.to_string(),
+                expected: spec.name.written().to_owned(),
+            },
+        ));
+    }
+    Ok(index)
+}
+
+/// The index must hold what this pipeline's model and chunker make.
+pub(crate) fn check_generation(
+    spec: &PipelineSpec,
+    record: &Record,
+    fingerprint: &GenerationFingerprint,
+) -> Result<(), Failure> {
+    if record.fingerprint.hash() == fingerprint.hash() {
+        return Ok(());
+    }
+    let expected = fingerprint.generation().map(|generation| generation.to_string()).unwrap_or_default();
+    Err(at_index(
+        spec,
+        IndexError::OtherGeneration {
+            root: spec.index.path.written().to_owned(),
+            found: record.generation.to_string(),
+            found_is: record.fingerprint.describe(),
+            expected,
+            expected_is: fingerprint.describe(),
+        },
+    ))
+}
+
+/// An error of the index, with the index's place.
+pub(crate) fn at_index(spec: &PipelineSpec, error: IndexError) -> Failure {
+    Failure::from(error).at(spec.index.path.written())
+}

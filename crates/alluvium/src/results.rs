@@ -1,0 +1,26 @@
+//! The JSON results of the commands, as `INTERFACES` fixes them. They are types of their own, so that a
+//! change inside never changes what others script against; their schemas stand in `schemas/`.
+
+#[cfg(test)]
+mod explain;
+mod index;
+mod models;
+mod run;
+
+#[cfg(test)]
+pub(crate) use explain::ExplainResult;
+pub(crate) use index::{Hit, LiveShort, QuarantineListResult, SearchResult, SourceStatus, StatusResult};
+pub(crate) use models::{ModelRow, ModelState, ModelsResult, RuntimeRow};
+pub(crate) use run::{BackfillResult, ChunkCounts, DocumentCounts, ErrorBody, ErrorResult, ValidateResult};
+
+#[cfg(test)]
+use schemars::{JsonSchema, Schema, generate::SchemaSettings};
+
+/// The JSON Schema (draft 2020-12) of what is written: every key is there, if only as null.
+#[cfg(test)]
+pub(crate) fn schema_of<T: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
+}
+
+#[cfg(test)]
+mod tests;

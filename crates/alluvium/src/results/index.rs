@@ -1,0 +1,199 @@
+//! Results of `search`, `status` and `quarantine list`.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The record that a result is of.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct LiveShort {
+    /// Its sequence number.
+    pub(crate) seq: u64,
+    /// The live generation: the suffix of the tables' names.
+    pub(crate) generation: String,
+}
+
+/// The result of `search`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct SearchResult {
+    pub(crate) live: LiveShort,
+    /// Best first.
+    pub(crate) hits: Vec<Hit>,
+}
+
+/// A passage that was found.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Hit {
+    pub(crate) chunk_id: String,
+    pub(crate) doc_id: String,
+    /// Where a person finds the document.
+    pub(crate) uri: String,
+    /// The document's title.
+    pub(crate) title: String,
+    /// The passage.
+    pub(crate) text: String,
+    /// Higher is better.
+    pub(crate) score: f64,
+    /// First page, from 1; null where the format has none.
+    pub(crate) page_start: Option<i64>,
+    /// Last page, inclusive.
+    pub(crate) page_end: Option<i64>,
+    /// First code point in the extracted text, from 0.
+    pub(crate) char_start: i64,
+    /// The code point after the last.
+    pub(crate) char_end: i64,
+    /// Enclosing headings, outermost first.
+    pub(crate) heading_path: Vec<String>,
+    /// When the document was last modified.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub(crate) modified_at: Option<Timestamp>,
+    /// When this row was written.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub(crate) indexed_at: Timestamp,
+}
+
+impl From<alluvium_index::Hit> for Hit {
+    fn from(hit: alluvium_index::Hit) -> Self {
+        Self {
+            chunk_id: hit.chunk_id,
+            doc_id: hit.doc_id,
+            uri: hit.uri,
+            title: hit.title,
+            text: hit.text,
+            score: hit.score,
+            page_start: hit.page_start,
+            page_end: hit.page_end,
+            char_start: hit.char_start,
+            char_end: hit.char_end,
+            heading_path: hit.heading_path,
+            modified_at: hit.modified_at,
+            indexed_at: hit.indexed_at,
+        }
+    }
+}
+
+/// The result of `status`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct StatusResult {
+    pub(crate) live: Live,
+    pub(crate) documents: Documents,
+    /// Chunks that are served.
+    pub(crate) chunks: u64,
+    pub(crate) sources: Vec<SourceStatus>,
+    /// Fragments of the chunks' table.
+    pub(crate) fragments: u64,
+    /// Versions of the chunks' table that are kept.
+    pub(crate) versions: u64,
+}
+
+/// The newest record.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Live {
+    pub(crate) seq: u64,
+    /// The claim of its writer.
+    pub(crate) epoch: u64,
+    pub(crate) generation: String,
+    /// Whether ingestion waits for `alluvium resume`.
+    pub(crate) paused: bool,
+}
+
+/// Documents by state.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Documents {
+    pub(crate) indexed: u64,
+    pub(crate) deleted: u64,
+    /// With a change that waits in quarantine.
+    pub(crate) quarantined: u64,
+}
+
+/// How far a source has been read.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct SourceStatus {
+    pub(crate) name: String,
+    /// All that happened before this moment is in the index.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub(crate) watermark: Option<Timestamp>,
+    /// Seconds since the watermark.
+    pub(crate) freshness_seconds: Option<f64>,
+    /// Changes that wait; null where the source can't tell.
+    pub(crate) backlog: Option<u64>,
+}
+
+impl From<alluvium_index::Status> for StatusResult {
+    fn from(status: alluvium_index::Status) -> Self {
+        let (live, documents) = (status.live, status.documents);
+        let source = |source: alluvium_index::SourceStatus| SourceStatus {
+            name: source.name,
+            watermark: source.watermark,
+            freshness_seconds: source.freshness_seconds,
+            backlog: source.backlog,
+        };
+        Self {
+            live: Live {
+                seq: live.seq,
+                epoch: live.epoch,
+                generation: live.generation,
+                paused: live.paused,
+            },
+            documents: Documents {
+                indexed: documents.indexed,
+                deleted: documents.deleted,
+                quarantined: documents.quarantined,
+            },
+            chunks: status.chunks,
+            sources: status.sources.into_iter().map(source).collect(),
+            fragments: status.fragments,
+            versions: status.versions,
+        }
+    }
+}
+
+/// The result of `quarantine list`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct QuarantineListResult {
+    /// Oldest first.
+    pub(crate) items: Vec<QuarantineItem>,
+}
+
+/// A change that was refused.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct QuarantineItem {
+    pub(crate) id: String,
+    pub(crate) doc_id: String,
+    pub(crate) source: String,
+    /// Where in the source the change came from.
+    pub(crate) position: String,
+    /// The stage that refused it.
+    pub(crate) stage: String,
+    /// Why, in a word.
+    pub(crate) cause: String,
+    /// When it was first refused.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub(crate) entered_at: Timestamp,
+    /// How often it was refused.
+    pub(crate) attempts: i64,
+}
+
+impl From<alluvium_index::QuarantineItem> for QuarantineItem {
+    fn from(item: alluvium_index::QuarantineItem) -> Self {
+        Self {
+            id: item.id,
+            doc_id: item.doc_id,
+            source: item.source,
+            position: item.position,
+            stage: item.stage,
+            cause: item.cause,
+            entered_at: item.entered_at,
+            attempts: item.attempts,
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What crosses crates, seen from outside: the real program over real files with real models, and plain
+//! LanceDB in Python beside it. One file a promise; `harness` is what they share.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a failed `unwrap` in a test is a failed test"
+)]
+
+mod access;
+mod commands;
+mod harness;
+mod hostile;
+mod increments;
+mod interrupted;
+mod provenance;
+mod reader;
+mod strangers;

@@ -1,0 +1,177 @@
+//! A folder with documents and a pipeline file, and the program run over it.
+
+mod hits;
+mod home;
+mod pdf;
+mod pipeline;
+mod process;
+mod prose;
+mod run;
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub(crate) use hits::Hit;
+pub(crate) use home::{Home, home};
+pub(crate) use pdf::pdf;
+pub(crate) use pipeline::Pipeline;
+pub(crate) use process::{Process, poll};
+pub(crate) use prose::{paragraph, sentence};
+pub(crate) use run::Run;
+
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_alluvium");
+
+/// Most hits that a search gives: more than any test has chunks that it asks for.
+const ALL: &str = "1000";
+
+/// The repository.
+pub(crate) fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// A temporary folder: `docs` to read, a pipeline file that reads it, and the index.
+pub(crate) struct World {
+    folder: TempDir,
+    pipeline: Pipeline,
+}
+
+impl World {
+    /// With the pipeline that most tests use.
+    pub(crate) fn new() -> Self {
+        Self::with(Pipeline::default())
+    }
+
+    /// With another pipeline.
+    pub(crate) fn with(pipeline: Pipeline) -> Self {
+        let folder = tempfile::Builder::new().prefix("alluvium-test-").tempdir().unwrap();
+        fs::create_dir(folder.path().join("docs")).unwrap();
+        let world = Self { folder, pipeline };
+        world.pipeline("pipeline.toml", &world.pipeline);
+        world
+    }
+
+    /// A path in the temporary folder.
+    pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Where the index is.
+    pub(crate) fn index(&self) -> PathBuf {
+        self.path(self.pipeline.index)
+    }
+
+    /// Writes a pipeline file.
+    pub(crate) fn pipeline(&self, name: &str, pipeline: &Pipeline) {
+        fs::write(self.path(name), pipeline.text()).unwrap();
+    }
+
+    /// A path beneath `docs`.
+    pub(crate) fn doc(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.path("docs").join(name)
+    }
+
+    /// Writes a document.
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.doc(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    /// Removes a document.
+    pub(crate) fn remove(&self, name: &str) {
+        fs::remove_file(self.doc(name)).unwrap();
+    }
+
+    /// Writes the sidecar of a document, or with an empty name that of the folder.
+    pub(crate) fn acl(&self, name: &str, readers: &[&str], denied: &[&str]) {
+        self.write(&format!("{name}.acl.toml"), format!("readers = {readers:?}\ndenied = {denied:?}\n"));
+    }
+
+    /// The program with arguments, in the temporary folder and a bare environment.
+    pub(crate) fn command<A: AsRef<OsStr>>(&self, args: &[A]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(args).current_dir(self.folder.path()).env("ALLUVIUM_HOME", home());
+        for name in ["ALLUVIUM_LOG", "RUST_LOG", "RUST_BACKTRACE"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run<A: AsRef<OsStr>>(&self, args: &[A]) -> Run {
+        Run::of(&mut self.command(args))
+    }
+
+    /// Brings the index up to date.
+    pub(crate) fn backfill(&self) -> Run {
+        self.run(&["backfill", "pipeline.toml", "--format", "json"])
+    }
+
+    /// The same, which must succeed with this exit code, and its result.
+    pub(crate) fn backfilled(&self, code: i32) -> Value {
+        self.backfill().expect(code).json()
+    }
+
+    /// The state of the index.
+    pub(crate) fn status(&self) -> Value {
+        self.run(&["status", "pipeline.toml", "--format", "json"]).expect(0).json()
+    }
+
+    /// What waits in quarantine, as `(doc_id, cause)`.
+    pub(crate) fn quarantine(&self) -> BTreeSet<(String, String)> {
+        let list = self.run(&["quarantine", "list", "pipeline.toml", "--format", "json"]).expect(0).json();
+        let text = |item: &Value, key: &str| item[key].as_str().unwrap().to_owned();
+        let items = list["items"].as_array().unwrap().iter();
+        items.map(|item| (text(item, "doc_id"), text(item, "cause"))).collect()
+    }
+
+    /// Searches as somebody.
+    pub(crate) fn search_run(&self, query: &str, principals: &[&str]) -> Run {
+        let mut args = vec!["search", "pipeline.toml", query, "--limit", ALL, "--format", "json"];
+        args.extend(principals.iter().flat_map(|principal| ["--as", principal]));
+        self.run(&args)
+    }
+
+    /// The hits of somebody, best first.
+    pub(crate) fn search(&self, query: &str, principals: &[&str]) -> Vec<Hit> {
+        Hit::all(&self.search_run(query, principals).expect(0).json())
+    }
+
+    /// All documents that somebody can find.
+    pub(crate) fn documents_for(&self, principals: &[&str]) -> BTreeSet<String> {
+        self.search("anything at all", principals).into_iter().map(|hit| hit.doc_id).collect()
+    }
+
+    /// A script of `tests/python`, ready to run, in the project's Python with LanceDB.
+    pub(crate) fn python_command<A: AsRef<OsStr>>(&self, script: &str, args: &[A]) -> Command {
+        let python = repository().join(".tools/venv/bin/python");
+        assert!(python.exists(), "{} is missing: run `cargo xtask test` or its setup", python.display());
+        let mut command = Command::new(python);
+        command.arg("-B").arg(repository().join("tests/python").join(script));
+        command.args(args).current_dir(self.folder.path());
+        command
+    }
+
+    /// Runs a script and returns the JSON that it prints.
+    pub(crate) fn python<A: AsRef<OsStr>>(&self, script: &str, args: &[A]) -> Value {
+        Run::of(&mut self.python_command(script, args)).expect(0).json()
+    }
+
+    /// Every row that plain LanceDB sees at the tag `live`, table by table, without what differs from
+    /// run to run: times, sequence numbers, stamps.
+    pub(crate) fn rows(&self, index: impl AsRef<Path>) -> Value {
+        self.python("rows.py", &[self.path(index)])
+    }
+}
+
+/// The names of a document's ids, for comparisons.
+pub(crate) fn ids(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| format!("docs/{name}")).collect()
+}

@@ -1,0 +1,140 @@
+//! A backfill that is stopped at any moment goes on where it was, and ends as if nothing had happened.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::harness::{Pipeline, Process, World, paragraph, poll};
+
+/// Documents that can be indexed; two more can't.
+const DOCUMENTS: u64 = 150;
+/// Small batches, so that a run publishes many times.
+const SMALL_BATCHES: &str = "[commit]\nmax_documents = 10\ninterval = \"1s\"";
+
+/// A folder of documents, and what an undisturbed run makes of it: its result and its rows.
+struct Expected {
+    world: World,
+    result: Value,
+    rows: Value,
+    records: usize,
+}
+
+impl Expected {
+    fn new() -> Self {
+        let world =
+            World::with(Pipeline { index: "undisturbed", more: SMALL_BATCHES, ..Pipeline::default() });
+        for i in 0..DOCUMENTS {
+            let text = format!("# Document {i}\n\n{}\n\n{}\n", paragraph(2 * i), paragraph(2 * i + 1));
+            world.write(&format!("f{}/d{i}.md", i % 3), text);
+        }
+        world.acl("f1/", &["group:board"], &[]);
+        world.write("f0/empty.md", "");
+        world.write("f1/noise.pdf", "no PDF at all");
+        let result = world.backfilled(3);
+        assert_eq!(result["documents"]["indexed"], DOCUMENTS, "{result}");
+        assert_eq!(result["documents"]["quarantined"], 2, "{result}");
+        assert_eq!(result["chunks"]["embedded"], result["chunks"]["written"], "every chunk is another one");
+        let (rows, records) = (world.rows("undisturbed"), records(&world, "undisturbed"));
+        Self { world, result, rows, records }
+    }
+
+    /// Starts a backfill of the same folder into an index of its own.
+    fn start(&self, index: &'static str) -> Process {
+        let pipeline = Pipeline { index, more: SMALL_BATCHES, ..Pipeline::default() };
+        self.world.pipeline("other.toml", &pipeline);
+        Process::start(&mut self.world.command(&["backfill", "other.toml", "--format", "json"]))
+    }
+
+    /// Waits until the run has published so often, or is over.
+    fn wait_for(&self, process: &mut Process, index: &str, count: usize) {
+        let lock = self.world.path(index).join("writer.lock");
+        poll("moment to stop a backfill", || {
+            let reached = lock.exists() && records(&self.world, index) >= count;
+            (reached || process.is_over()).then_some(())
+        });
+    }
+
+    /// Runs the same command again, which must do what is left and nothing else.
+    fn check_resume(&self, index: &str) {
+        let kept = self.kept(index);
+        let run = self.world.run(&["backfill", "other.toml", "--format", "json"]);
+        assert!(matches!(run.code, Some(0 | 3)), "{run}");
+        let embedded = run.json()["chunks"]["embedded"].as_u64().unwrap();
+        let all = self.result["chunks"]["embedded"].as_u64().unwrap();
+        assert_eq!(embedded + kept, all, "what is finished is not embedded again: {run}");
+        assert_eq!(self.world.rows(index), self.rows, "{run}");
+        let again = self.world.run(&["backfill", "other.toml", "--format", "json"]).expect(0).json();
+        assert_eq!(again["published"], false, "{again}");
+    }
+
+    /// Chunks that an index serves; none where there is no index.
+    fn kept(&self, index: &str) -> u64 {
+        let run = self.world.run(&["status", "other.toml", "--format", "json"]);
+        if run.code == Some(1) {
+            assert_eq!(run.error()[0], "no_index", "{run}");
+            assert!(records(&self.world, index) <= 2, "a claim only: {run}");
+            return 0;
+        }
+        run.expect(0).json()["chunks"].as_u64().unwrap()
+    }
+}
+
+/// Ledger records of an index.
+fn records(world: &World, index: &str) -> usize {
+    let Ok(files) = fs::read_dir(world.path(index).join("ledger")) else { return 0 };
+    files.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().ends_with(".json")).count()
+}
+
+#[test]
+fn a_killed_backfill_goes_on_where_it_was() {
+    let expected = Expected::new();
+    let all = expected.records;
+    assert!(all > 12, "{all} records");
+    // Before the first commit, at the claim, after the first commit, in the middle, near the end.
+    for (index, count) in [("k0", 0), ("k1", 1), ("k2", 3), ("k3", all / 2), ("k4", all - 2)] {
+        let mut process = expected.start(index);
+        expected.wait_for(&mut process, index, count);
+        process.signal("KILL");
+        drop(process);
+        eprintln!("{index}: killed at {} of {all} records", records(&expected.world, index));
+        expected.check_resume(index);
+    }
+}
+
+#[test]
+fn a_backfill_that_is_killed_again_and_again_gets_there() {
+    let expected = Expected::new();
+    for _ in 0..6 {
+        let mut process = expected.start("again");
+        let count = records(&expected.world, "again") + 3;
+        expected.wait_for(&mut process, "again", count);
+        process.signal("KILL");
+    }
+    assert!(expected.kept("again") > 0);
+    expected.check_resume("again");
+}
+
+fn check_signal(name: &str) {
+    let expected = Expected::new();
+    let mut process = expected.start("signalled");
+    expected.wait_for(&mut process, "signalled", 4);
+    assert!(!process.is_over(), "the backfill must still run for this test");
+    process.signal(name);
+    let run = process.end().expect(130);
+    assert_eq!(run.error()[0], "interrupted", "{run}");
+    let kept = expected.kept("signalled");
+    let all = expected.result["chunks"]["embedded"].as_u64().unwrap();
+    assert!((1..all).contains(&kept), "{kept} of {all} chunks are kept: {run}");
+    assert_eq!(run.json()["chunks"]["embedded"], kept, "the result tells what was committed: {run}");
+    expected.check_resume("signalled");
+}
+
+#[test]
+fn an_interrupted_backfill_keeps_what_is_finished() {
+    check_signal("INT");
+}
+
+#[test]
+fn a_terminated_backfill_keeps_what_is_finished() {
+    check_signal("TERM");
+}

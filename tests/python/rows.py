@@ -1,0 +1,27 @@
+"""Prints every row of an index as JSON, without what differs from run to run.
+
+usage: rows.py INDEX
+"""
+
+import json
+import sys
+
+import live
+
+VOLATILE = {
+    "indexed_at", "changed_at", "entered_at", "resolved_at",
+    "changed_seq", "entered_seq", "resolved_seq", "deleted_seq", "stamp",
+}
+
+
+def value(cell):
+    # Repr of a float is exact; what else is not JSON is text.
+    return cell if isinstance(cell, (type(None), bool, int, float, str, list)) else str(cell)
+
+
+def dump(table):
+    kept = [{k: value(v) for k, v in row.items() if k not in VOLATILE} for row in live.rows(table)]
+    return sorted(kept, key=lambda row: json.dumps(row, sort_keys=True))
+
+
+print(json.dumps({role: dump(table) for role, table in live.open_all(sys.argv[1]).items()}))
