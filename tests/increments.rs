@@ -6,7 +6,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::harness::{Pipeline, World, ids, paragraph};
+use crate::harness::{Pipeline, World, check_same_rows, ids, paragraph};
 
 /// A world with a few documents in its index.
 fn some(documents: u64) -> World {
@@ -53,7 +53,7 @@ fn a_rerun_without_change_embeds_and_publishes_nothing() {
     world.write("d0.md", fs::read(world.doc("d0.md")).unwrap());
     let touched = world.backfilled(0);
     assert_eq!(touched["chunks"]["embedded"], 0, "{touched}");
-    assert_eq!(world.rows("index"), before);
+    check_same_rows(&world.rows("index"), &before);
 }
 
 /// A document of more than 200 chunks, and the same with one paragraph in its middle edited.
@@ -72,12 +72,12 @@ fn check_an_edit(name: &str, document: impl Fn(&str) -> String) {
     let embedded = second["chunks"]["embedded"].as_u64().unwrap();
     assert!((1..=3).contains(&embedded), "{embedded} chunks embedded for one paragraph of {name}: {second}");
     let hits = world.search("herons", &["group:staff"]);
-    assert!(hits[0].text.contains("herons"), "{:?}", hits[0]);
+    assert_eq!(hits.iter().filter(|hit| hit.text.contains("herons")).count(), 1);
     // The whole table is what a fresh index of the same text would be.
     let fresh = Pipeline { index: "fresh", ..Pipeline::default() };
     world.pipeline("fresh.toml", &fresh);
     world.run(&["backfill", "fresh.toml"]).expect(0);
-    assert_eq!(world.rows("index")["chunks"], world.rows("fresh")["chunks"]);
+    check_same_rows(&world.rows("index"), &world.rows("fresh"));
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn an_access_change_embeds_nothing_and_is_in_force_at_once() {
         assert_eq!(result["published"], true, "{result}");
         assert_eq!(world.documents_for(&["group:staff"]), ids(staff));
         assert_eq!(world.documents_for(&["group:board"]), ids(board));
-        assert_eq!(vectors(&world), before);
+        assert!(vectors(&world) == before, "vectors moved as they were");
     };
     world.acl("d0.md", &["group:board"], &[]);
     check(&["d1.md", "d2.md"], &["d0.md"]);

@@ -171,7 +171,22 @@ impl World {
     }
 }
 
-/// The names of a document's ids, for comparisons.
+/// Two dumps of [`World::rows`] must be equal; shows the first rows that differ, without their vectors.
+#[track_caller]
+pub(crate) fn check_same_rows(left: &Value, right: &Value) {
+    for table in ["chunks", "documents", "policy", "quarantine"] {
+        let rows = |dump: &Value| dump[table].as_array().unwrap().clone();
+        let (left, right) = (rows(left), rows(right));
+        if let Some((mut l, mut r)) = left.iter().cloned().zip(right.iter().cloned()).find(|(l, r)| l != r) {
+            let same_vector = l["vector"] == r["vector"];
+            [&mut l, &mut r].map(|row| row.as_object_mut().unwrap().shift_remove("vector"));
+            panic!("{table} differ (vectors equal: {same_vector}):\n{l:#}\n{r:#}");
+        }
+        assert_eq!(left.len(), right.len(), "rows in {table}");
+    }
+}
+
+/// The ids of documents with these names.
 pub(crate) fn ids(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| format!("docs/{name}")).collect()
 }

@@ -21,7 +21,7 @@ def value(cell):
 
 def dump(table):
     kept = [{k: value(v) for k, v in row.items() if k not in VOLATILE} for row in live.rows(table)]
-    return sorted(kept, key=lambda row: json.dumps(row, sort_keys=True))
+    return sorted(kept, key=lambda row: row.get("chunk_id") or row.get("id") or row["doc_id"])
 
 
 print(json.dumps({role: dump(table) for role, table in live.open_all(sys.argv[1]).items()}))

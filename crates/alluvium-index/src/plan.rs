@@ -141,6 +141,10 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn change(mut self, change: Prepared) -> Result<()> {
+        if self.deletes_a_stranger(&change) {
+            self.plan.counts.unchanged += 1;
+            return Ok(());
+        }
         let access = judge_access(&self.known, &change.access);
         let content = self.judge_with_access(&change, &access);
         let policy = self.policy_after(&change, &content, &access);
@@ -149,6 +153,14 @@ impl Planner<'_> {
         let acl = policy.map_or_else(Acl::nobody, |p| p.acl);
         self.content(change, content, &acl);
         Ok(())
+    }
+
+    /// The deletion of a file that was never seen leaves no trace. That of an event does: the upsert that
+    /// it overtook may still come, and its version must be refused then.
+    fn deletes_a_stranger(&self, change: &Prepared) -> bool {
+        let observed = matches!(&change.content,
+            PreparedContent::Deleted { version } if version.kind == VersionKind::Observed);
+        observed && self.known.content.is_none()
     }
 
     /// A document that was never served and has no access list that can be read is not served now:
@@ -178,7 +190,7 @@ impl Planner<'_> {
         match access {
             AccessVerdict::Set { acl, version } => set_acl(&mut policy, acl.clone(), version.clone()),
             AccessVerdict::Hide(_) => set_acl(&mut policy, Acl::nobody(), Version::observed()),
-            AccessVerdict::Missing if *content != ContentVerdict::Unsaid => {
+            AccessVerdict::Missing if matches!(content, ContentVerdict::Refuse(_) | ContentVerdict::Delete) => {
                 set_acl(&mut policy, Acl::nobody(), Version::observed());
             }
             _ => {}
@@ -290,11 +302,6 @@ impl Planner<'_> {
 
     fn delete(&mut self, change: &Prepared) {
         let PreparedContent::Deleted { version } = &change.content else { return };
-        // A file that was never seen leaves no trace; an event may be overtaken, so its version stays.
-        if self.known.content.is_none() && version.kind == VersionKind::Observed {
-            self.plan.counts.unchanged += 1;
-            return;
-        }
         if self.has_chunks() {
             self.plan.remove.push(change.doc_id.as_str().to_owned());
         }

@@ -259,6 +259,9 @@ impl Writer {
 #[async_trait]
 impl IndexWriter for Writer {
     async fn commit(&mut self, batch: Batch) -> std::result::Result<Committed, CommitError> {
+        // Progress that does not fit is refused before anything is written.
+        let checkpoint = self.head.as_ref().map(|h| h.checkpoint.clone()).unwrap_or_default();
+        checkpoint.apply(&batch.deltas).map_err(IndexError::from)?;
         let result = self.try_commit(batch).await;
         let committed = self.unclaim_on_error(result)?;
         if committed.published.is_some() {

@@ -14,7 +14,7 @@ pub(super) fn ensure(workspace: &Workspace) -> Result<()> {
     if runs(&mut workspace.cargo(&["nextest", "--version"])) {
         return Ok(());
     }
-    announce("cargo-nextest, which runs the tests, built from source (6 to 10 minutes, once)");
+    announce("cargo-nextest, which runs the tests, built from source (about five minutes, once)");
     let tools = workspace.tools();
     let mut install =
         workspace.cargo(&["install", "cargo-nextest", "--version", VERSION, "--locked", "--root"]);
