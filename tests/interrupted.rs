@@ -8,8 +8,11 @@ use crate::harness::{Pipeline, Process, World, check_same_rows, paragraph, poll}
 
 /// Documents that can be indexed; two more can't.
 const DOCUMENTS: u64 = 150;
-/// Small batches, so that a run publishes many times.
-const SMALL_BATCHES: &str = "[commit]\nmax_documents = 10\ninterval = \"1s\"";
+/// Small batches, so that a run publishes many times; one worker, so that a slow document holds up those
+/// behind it.
+const SMALL_BATCHES: &str = "[commit]\nmax_documents = 10\ninterval = \"1s\"\n[extract]\nworkers = 1\ncpu = \"100s\"\nwall = \"100s\"";
+/// A document that takes longer to read than any test waits.
+const SLOW: &str = "f1/d45-slow.html";
 
 /// A folder of documents, and what an undisturbed run makes of it: its result and its rows.
 struct Expected {
@@ -114,10 +117,17 @@ fn a_backfill_that_is_killed_again_and_again_gets_there() {
     expected.check_resume("again");
 }
 
+/// Ten thousand open elements, all of which the parser looks at for each of a million more.
+fn slow() -> String {
+    "<div>".repeat(9_900) + &"<p>x</p>".repeat(1_000_000)
+}
+
+/// A backfill that has published and is in the middle of the slow document when the signal comes.
 fn check_signal(name: &str) {
     let expected = Expected::new();
+    expected.world.write(SLOW, slow());
     let mut process = expected.start("signalled");
-    expected.wait_for(&mut process, "signalled", 4);
+    expected.wait_for(&mut process, "signalled", 5);
     assert!(!process.is_over(), "the backfill must still run for this test");
     process.signal(name);
     let run = process.end().expect(130);
@@ -126,7 +136,24 @@ fn check_signal(name: &str) {
     let all = expected.result["chunks"]["embedded"].as_u64().unwrap();
     assert!((1..all).contains(&kept), "{kept} of {all} chunks are kept: {run}");
     assert_eq!(run.json()["chunks"]["embedded"], kept, "the result tells what was committed: {run}");
+    // The slow document goes unread; the others must be there as if nothing had happened.
+    expected.world.remove(SLOW);
     expected.check_resume("signalled");
+}
+
+#[test]
+fn a_second_signal_does_not_wait() {
+    let expected = Expected::new();
+    expected.world.write(SLOW, slow());
+    let mut process = expected.start("twice");
+    expected.wait_for(&mut process, "twice", 5);
+    for _ in 0..2 {
+        process.signal("INT");
+    }
+    let run = process.end().expect(130);
+    assert_eq!(run.error()[0], "interrupted", "{run}");
+    expected.world.remove(SLOW);
+    expected.check_resume("twice");
 }
 
 #[test]

@@ -28,8 +28,8 @@ pub(crate) use run::Run;
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_alluvium");
 
-/// Most hits that a search gives: more than any test has chunks that it asks for.
-const ALL: &str = "1000";
+/// Most hits that a search gives.
+const MOST: usize = 1000;
 
 /// The repository.
 pub(crate) fn repository() -> PathBuf {
@@ -134,7 +134,8 @@ impl World {
 
     /// Searches as somebody.
     pub(crate) fn search_run(&self, query: &str, principals: &[&str]) -> Run {
-        let mut args = vec!["search", "pipeline.toml", query, "--limit", ALL, "--format", "json"];
+        let limit = MOST.to_string();
+        let mut args = vec!["search", "pipeline.toml", query, "--limit", &limit, "--format", "json"];
         args.extend(principals.iter().flat_map(|principal| ["--as", principal]));
         self.run(&args)
     }
@@ -144,9 +145,12 @@ impl World {
         Hit::all(&self.search_run(query, principals).expect(0).json())
     }
 
-    /// All documents that somebody can find.
+    /// All documents that somebody can find, in an index whose every chunk fits into one result.
+    #[track_caller]
     pub(crate) fn documents_for(&self, principals: &[&str]) -> BTreeSet<String> {
-        self.search("anything at all", principals).into_iter().map(|hit| hit.doc_id).collect()
+        let hits = self.search("anything at all", principals);
+        assert!(hits.len() < MOST, "there may be more than these hits");
+        hits.into_iter().map(|hit| hit.doc_id).collect()
     }
 
     /// A script of `tests/python`, ready to run, in the project's Python with LanceDB.
@@ -179,7 +183,9 @@ pub(crate) fn check_same_rows(left: &Value, right: &Value) {
         let (left, right) = (rows(left), rows(right));
         if let Some((mut l, mut r)) = left.iter().cloned().zip(right.iter().cloned()).find(|(l, r)| l != r) {
             let same_vector = l["vector"] == r["vector"];
-            [&mut l, &mut r].map(|row| row.as_object_mut().unwrap().shift_remove("vector"));
+            for row in [&mut l, &mut r] {
+                row["vector"].take();
+            }
             panic!("{table} differ (vectors equal: {same_vector}):\n{l:#}\n{r:#}");
         }
         assert_eq!(left.len(), right.len(), "rows in {table}");

@@ -160,8 +160,10 @@ impl From<RunError> for Failure {
             RunError::Commit(CommitError::Storage(_)) => {
                 Self::new(Exit::Failed, "storage", &error).next(format!("check the disk, then {again}"))
             }
-            RunError::Commit(CommitError::Inconsistent(_)) => Self::new(Exit::Failed, "index_corrupt", &error)
-                .next("restore the index folder from a copy, or move it away and run `alluvium backfill`"),
+            RunError::Commit(CommitError::Inconsistent(_)) => {
+                Self::new(Exit::Failed, "index_corrupt", &error)
+                    .next("restore the index folder from a copy, or move it away and run `alluvium backfill`")
+            }
             RunError::Source(SourceError::Broken { .. }) => Self::new(Exit::Failed, "source_broken", &error)
                 .next(format!("mend the source, then {again}")),
             RunError::Source(SourceError::Unavailable { .. }) => {

@@ -113,9 +113,6 @@ mod tests {
         let text = "100/300 documents, 10.0/s, about 20 s left, 7 chunks embedded, 1 quarantined";
         assert_eq!(line(&snapshot, Duration::from_secs(10)), text);
         let unknown = Snapshot { done: 0, ..Snapshot::default() };
-        assert_eq!(
-            line(&unknown, Duration::from_secs(10)),
-            "0 documents, 0.0/s, 0 chunks embedded"
-        );
+        assert_eq!(line(&unknown, Duration::from_secs(10)), "0 documents, 0.0/s, 0 chunks embedded");
     }
 }

@@ -31,7 +31,6 @@ pub(super) fn run(workspace: &Workspace) -> Result<Section> {
     step("`cargo xtask setup`: build xtask, fetch tools, models, documents", "cargo", &["xtask", "setup"])?;
     step("build of everything", "cargo", &["build", "--workspace"])?;
     step("`cargo xtask demo`: backfill and searches", "cargo", &["xtask", "demo"])?;
-    step("`cargo xtask test`: clippy's and the tests' own build, and the suite", "cargo", &["xtask", "test"])?;
     body.push_str(&format!("\nTogether {:.1} minutes.", start.elapsed().as_secs_f64() / 60.0));
     Ok(Section { title: "Bare machine to first search", body })
 }

@@ -11,6 +11,8 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::outline::Outline;
 use super::segment::Boundary;
 
+/// Blanks between words of a sentence that is longer than a chunk.
+const WORD: u8 = 0;
 /// A line break within a sentence.
 const WRAP: u8 = 1;
 /// The end of a sentence.
@@ -28,16 +30,59 @@ const HEADING: u8 = 6;
 /// leaves the boundary before it as it was.
 const CONTEXT: usize = 40;
 
-/// All boundaries of a text whose tokens are `tokens`, in order.
-pub(super) fn boundaries(extracted: &Extracted, tokens: &[Range<usize>]) -> Vec<Boundary> {
+/// All boundaries of a text whose tokens are `tokens`, in order; those between words only where nothing
+/// else cuts the text down to `limit` tokens.
+pub(super) fn boundaries(extracted: &Extracted, tokens: &[Range<usize>], limit: usize) -> Vec<Boundary> {
     let text = extracted.text.as_str();
-    let outline = Outline::of(extracted);
-    let mut places = Places { outline: &outline, heading: 0, solid: 0 };
+    let strong = sentences_and_up(text, &Outline::of(extracted), tokens);
+    let mut all = Vec::with_capacity(strong.len());
+    let (mut byte, mut before) = (0, 0);
+    let end = Boundary { byte: text.len(), tokens: tokens.len(), tier: BLOCK, key: 0 };
+    for boundary in strong.iter().chain([&end]) {
+        if boundary.tokens - before > limit {
+            words(text, byte..boundary.byte, tokens, &mut all);
+        }
+        (byte, before) = (boundary.byte, boundary.tokens);
+        all.push(*boundary);
+    }
+    all.pop();
+    all
+}
+
+/// The blanks within a span, and the places between signs of scripts that have none.
+fn words(text: &str, span: Range<usize>, tokens: &[Range<usize>], found: &mut Vec<Boundary>) {
+    let piece = text.get(span.clone()).unwrap_or_default();
+    let mut seen = span.start;
+    let parts = |word: &str| word.starts_with(|c: char| c.is_whitespace() || is_unspaced(c));
+    for (at, _) in piece.split_word_bound_indices().filter(|(_, word)| parts(word)) {
+        if span.start + at <= seen {
+            continue;
+        }
+        let Some(place) = Place::at(text, span.start + at) else { continue };
+        seen = place.byte;
+        if place.byte >= span.end {
+            break;
+        }
+        let before = tokens.partition_point(|token| token.start < place.byte);
+        found.push(Boundary { byte: place.byte, tokens: before, tier: WORD, key: key(text, &place) });
+    }
+}
+
+/// Kana and ideographs. (`text-splitter` knows words among them, at a price that a long text can't pay.)
+fn is_unspaced(c: char) -> bool {
+    matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+}
+
+fn sentences_and_up(text: &str, outline: &Outline, tokens: &[Range<usize>]) -> Vec<Boundary> {
+    let mut places = Places { outline, heading: 0, solid: 0 };
     let mut found: Vec<Boundary> = Vec::new();
     let mut seen = 0;
     for (unit, _) in text.split_sentence_bound_indices() {
+        // Several breaks within one run of blanks are one place, looked at once.
+        if unit <= seen {
+            continue;
+        }
         let Some(place) = Place::at(text, unit) else { continue };
-        // Several breaks within one run of blanks are one place.
         if place.byte <= seen {
             continue;
         }
@@ -125,13 +170,26 @@ impl Places<'_> {
 fn by_lines(text: &str, place: &Place) -> u8 {
     let before = text.get(..place.end).and_then(|t| t.chars().next_back());
     let after = text.get(place.byte..).and_then(|t| t.chars().next());
+    let ends = before.is_some_and(ends_sentence);
     match place.feeds {
         0 => SENTENCE,
-        1 if before.is_some_and(ends_sentence) => LINE,
+        1 if is_wrapped(text, place) => if ends { SENTENCE } else { WRAP },
+        1 if ends => LINE,
         1 if after.is_some_and(char::is_lowercase) => WRAP,
         1 => SENTENCE,
         _ => BLOCK,
     }
+}
+
+/// Whether a line was broken for its width: the next word would not have fitted, going by the lines around.
+/// Such breaks move with every edit before them, so they must not outrank the ends of sentences.
+fn is_wrapped(text: &str, place: &Place) -> bool {
+    let (before, after) = (text.get(..place.end).unwrap_or_default(), text.get(place.byte..).unwrap_or_default());
+    let mut above = before.rsplit('\n').map(str::len);
+    let (this, previous) = (above.next().unwrap_or(0), above.next().unwrap_or(0));
+    let next = after.split('\n').next().unwrap_or_default();
+    let word = next.split(char::is_whitespace).next().unwrap_or_default();
+    this + 1 + word.len() > previous.max(next.len())
 }
 
 fn ends_sentence(c: char) -> bool {
@@ -139,12 +197,13 @@ fn ends_sentence(c: char) -> bool {
 }
 
 /// Pseudo-random rank out of the text right after a boundary and, where that is the same elsewhere, of the
-/// text right before it.
+/// text right before it. Blanks and line breaks are left out: they move when a paragraph is wrapped anew.
 fn key(text: &str, place: &Place) -> u64 {
     let after = text.get(place.byte..).unwrap_or_default();
-    let after = after.chars().take(CONTEXT).take_while(|c| *c != '\n');
     let before = text.get(..place.end).unwrap_or_default();
-    let before = before.chars().rev().take(CONTEXT).take_while(|c| *c != '\n');
+    let visible = |c: &char| !c.is_whitespace();
+    let after = after.chars().take(2 * CONTEXT).filter(visible).take(CONTEXT);
+    let before = before.chars().rev().take(2 * CONTEXT).filter(visible).take(CONTEXT);
     (hash(after) & !0xffff) | (hash(before) & 0xffff)
 }
 

@@ -1,8 +1,8 @@
 //! Text into chunks, by the model's own tokens.
 //!
 //! Two steps. [`segment`] cuts the text into segments of at most one chunk at places that its content
-//! defines, so that an edit moves only the cuts around it. What has no such place in it (a paragraph
-//! without sentences, a line of base64) goes through `text-splitter`.
+//! defines, so that an edit moves only the cuts around it. What has no such place in it (a line of base64,
+//! a long run in a script without blanks) goes through `text-splitter`.
 //!
 //! Invariants: no chunk exceeds the limit, special tokens included, which each finished chunk is counted
 //! alone for; none is blank; each is trimmed and slices exactly; the same input gives the same chunks.
@@ -35,6 +35,9 @@ const VERSION: &str = "0.33.1+1";
 /// A segment keeps at least this part of a chunk on both sides of a cut. Measured: a quarter fills chunks
 /// better than none without moving more cuts; a third moves more.
 const LEAST: usize = 4;
+
+/// Chunks in a window: see [`Cutter::windows`].
+const WINDOW: usize = 4;
 
 /// Settings that can't work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -99,7 +102,7 @@ impl Chunker for TokenChunker {
             tokenizer,
         };
         let mut chunks = Vec::new();
-        for span in cutter.spans(&boundaries(extracted, &tokens))? {
+        for span in cutter.spans(&boundaries(extracted, &tokens, limit))? {
             cutter.verified(span, &mut chunks)?;
         }
         Ok(chunks)
@@ -136,7 +139,9 @@ impl Cutter<'_> {
             }
             let size = sizer.count(&core);
             if size > self.limit {
-                spans.extend(self.split(core.clone(), &sizer)?);
+                for window in self.windows(core.clone()) {
+                    spans.extend(self.split(window, &sizer)?);
+                }
             } else {
                 let room = self.overlap.min(self.limit - size);
                 let from = cut.map_or(core.start, |cut| self.repeat(boundaries, cut, core.start, before, room));
@@ -159,6 +164,20 @@ impl Cutter<'_> {
             }
         }
         from
+    }
+
+    /// `text-splitter` takes quadratic time in text without any boundary, so it gets it in windows.
+    fn windows(&self, span: Range<usize>) -> Vec<Range<usize>> {
+        let first = self.tokens.partition_point(|token| token.start < span.start);
+        let inside = self.tokens.get(first..).unwrap_or_default().iter().take_while(|t| t.start < span.end);
+        let cuts = inside.step_by(WINDOW * self.limit).skip(1).map(|token| token.start);
+        let mut windows = Vec::new();
+        let mut start = span.start;
+        for cut in cuts.filter(|cut| self.text.is_char_boundary(*cut)).chain([span.end]) {
+            windows.push(start..cut);
+            start = cut;
+        }
+        windows
     }
 
     /// Cuts what has no boundary inside.

@@ -96,10 +96,14 @@ fn a_heading_stays_with_its_text() {
 
 #[test]
 fn code_is_cut_at_lines_and_not_in_preference_to_paragraphs() {
-    let code: String = (0..12).map(|i| format!("let value_{i} = {i};\n\n")).collect();
-    let source = format!("Before the code.\n\n```rust\n{code}```\n\nAfter it.");
-    let made = chunks(&source, MediaType::Markdown, 130, 0);
-    assert!(made.iter().any(|c| c.starts_with("```rust") && c.ends_with("```")), "{made:#?}");
+    let code: String = (0..9).map(|i| format!("let value_{i} = {i};\n\n")).collect();
+    let prose = "Some words around it, no fewer than a quarter of a chunk. And more of them to be sure.";
+    let source = format!("{prose}\n\n```rust\n{code}```\n\n{prose}");
+    let made = chunks(&source, MediaType::Markdown, 100, 0);
+    assert!(made.len() > 1 && made.iter().any(|c| c.starts_with("```rust") && c.ends_with("```")), "{made:#?}");
+    for chunk in chunks(&source, MediaType::Markdown, 40, 0) {
+        assert!(chunk.ends_with(';') || chunk.ends_with("```") || chunk.ends_with('.'), "{chunk}");
+    }
 }
 
 #[test]
@@ -154,7 +158,7 @@ fn times() {
             let outline = outline::Outline::of(&extracted).headings.len();
             let parsed = started.elapsed();
             let tokens = Pieces.spans(&text).unwrap();
-            let places = boundaries(&extracted, &tokens).len();
+            let places = boundaries(&extracted, &tokens, 254).len();
             let bounded = started.elapsed();
             let made = TokenChunker::new(256, 32).unwrap().chunk(&extracted, &Pieces).unwrap();
             let all = started.elapsed();
@@ -171,7 +175,7 @@ fn an_edit_of_one_paragraph_changes_at_most_three_chunks() {
     for shape in edits::SHAPES {
         let reach = edits::measure(shape, 6, 60);
         println!("{}", reach.report(shape.name));
-        assert!(reach.over(3) * 1000 <= reach.trials() * 3, "{}", reach.report(shape.name));
+        assert!(reach.over(3) <= 1, "{}", reach.report(shape.name));
         assert!(reach.mean() < 2.0 && reach.fill > 0.45, "{}", reach.report(shape.name));
     }
 }

@@ -19,6 +19,9 @@ impl PdfEngine for PdfExtract {
             }
         }
         let listed = guarded(|| document.get_pages()).map_err(|e| Failure::new(Cause::Crashed, e))?;
+        if listed.is_empty() && document.trailer.has(b"Encrypt") {
+            return Err(Failure::new(Cause::Encrypted, "needs a password"));
+        }
         if listed.is_empty() {
             return Err(Failure::new(Cause::Corrupt, "no pages"));
         }

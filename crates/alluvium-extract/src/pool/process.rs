@@ -226,7 +226,8 @@ fn cause_of_death(status: ExitStatus, said: &str) -> Failure {
     let line = said.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("").trim();
     let signal = status.signal().and_then(Signal::from_named_raw);
     if said.contains("memory allocation of") || said.contains("out of memory") {
-        return Failure::new(Cause::OutOfMemory, format!("out of memory: {line}"));
+        let line = said.lines().find(|l| l.contains("memory")).unwrap_or(line);
+        return Failure::new(Cause::OutOfMemory, line.trim());
     }
     if said.contains("has overflowed its stack") {
         return Failure::new(Cause::Crashed, "stack overflow");

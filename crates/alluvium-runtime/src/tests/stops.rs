@@ -13,7 +13,8 @@ async fn a_cancelled_run_keeps_what_is_finished_and_records_no_progress_past_it(
     let world = World::new();
     *world.cancel_after_commit.lock().unwrap() = Some(0);
     let settings = Settings { commit_max_documents: 1, ..settings() };
-    let script = vec![batch(&[("held", "hold"), ("quick", "x")], Some(1)), batch(&[("next", "hold")], Some(2))];
+    let script =
+        vec![batch(&[("held", "hold"), ("quick", "x")], Some(1)), batch(&[("next", "hold")], Some(2))];
     let report = world.run_with(script, settings, false).await.unwrap();
     assert!(report.interrupted);
     assert_eq!((world.committed(), world.recorded()), (vec!["quick=x".to_owned()], vec![]));

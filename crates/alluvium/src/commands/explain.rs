@@ -14,7 +14,9 @@ pub(crate) async fn run(arguments: &cli::Explain, format: Format) -> Result<Exit
     let Some(explanation) = index.explain(&arguments.chunk_id).await? else {
         let message = format!("the index holds no chunk {:?}", arguments.chunk_id);
         let failure = Failure::new(Exit::Failed, "not_found", message);
-        return Err(failure.at(spec.index.path.written()).next("take a chunk_id from the results of `search`"));
+        return Err(failure
+            .at(spec.index.path.written())
+            .next("take a chunk_id from the results of `search`"));
     };
     output::result(format, &explanation, text)?;
     Ok(Exit::Done)
@@ -27,7 +29,8 @@ fn text(e: &Explanation) -> String {
         _ => String::new(),
     };
     let (source, extract, chunk, embed) = (&steps.source, &steps.extract, &steps.chunk, &steps.embed);
-    let partial = extract.partial.as_ref().map(|why| format!("\n           partial: {why}")).unwrap_or_default();
+    let partial =
+        extract.partial.as_ref().map(|why| format!("\n           partial: {why}")).unwrap_or_default();
     [
         format!("chunk      {}  characters {}–{}{pages}", e.chunk_id, e.char_start, e.char_end),
         format!("document   {}  {}\n           {}", e.doc_id, e.title, e.uri),

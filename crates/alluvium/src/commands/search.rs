@@ -48,8 +48,11 @@ fn block(rank: usize, hit: &Hit) -> String {
         (Some(first), Some(last)) => format!("pages {first}–{last}"),
         _ => format!("characters {}–{}", hit.char_start, hit.char_end),
     };
-    let headings =
-        if hit.heading_path.is_empty() { String::new() } else { format!("  {}", hit.heading_path.join(" › ")) };
+    let headings = if hit.heading_path.is_empty() {
+        String::new()
+    } else {
+        format!("  {}", hit.heading_path.join(" › "))
+    };
     format!(
         "{rank}. {:.3}  {}\n   {}  {place}{headings}\n   {}\n   chunk {}",
         hit.score,

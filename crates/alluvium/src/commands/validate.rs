@@ -19,7 +19,12 @@ pub(crate) fn run(file: &Path, format: Format) -> Result<Exit, Failure> {
     };
     output::result(format, &result, |result| {
         let sources = result.sources.join(", ");
-        format!("{} is valid: pipeline {}, model {}, sources {sources}", file.display(), result.name, result.model)
+        format!(
+            "{} is valid: pipeline {}, model {}, sources {sources}",
+            file.display(),
+            result.name,
+            result.model
+        )
     })?;
     Ok(Exit::Done)
 }

@@ -136,12 +136,7 @@ impl From<alluvium_index::Status> for StatusResult {
             backlog: source.backlog,
         };
         Self {
-            live: Live {
-                seq: live.seq,
-                epoch: live.epoch,
-                generation: live.generation,
-                paused: live.paused,
-            },
+            live: Live { seq: live.seq, epoch: live.epoch, generation: live.generation, paused: live.paused },
             documents: Documents {
                 indexed: documents.indexed,
                 deleted: documents.deleted,

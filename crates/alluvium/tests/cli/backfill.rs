@@ -9,7 +9,10 @@ use super::{Place, check, pipeline};
 fn filled() -> Place {
     let place = Place::new();
     place.write("docs/leave.md", "# Leave\n\nParents may take parental leave for up to 26 weeks.\n");
-    place.write("docs/board.txt", "The board will sell the parental leave business. Parental leave is over.\n");
+    place.write(
+        "docs/board.txt",
+        "The board will sell the parental leave business. Parental leave is over.\n",
+    );
     place.write("docs/board.txt.acl.toml", "readers = [\"group:board\"]\n");
     place.write("docs/mast.html", "<title>Masts</title><p>Tighten the bolts of the antenna mast.</p>");
     place.write("docs/picture.png", "not read");
@@ -23,7 +26,11 @@ fn documents_are_found_by_those_who_may_read_them() {
     check("backfill", &result);
     assert_eq!(code, 0, "{error}");
     assert_eq!(result["documents"]["indexed"], 3, "{result}");
-    assert_eq!((&result["documents"]["skipped"], &result["published"]), (&1.into(), &true.into()), "{result}");
+    assert_eq!(
+        (&result["documents"]["skipped"], &result["published"]),
+        (&1.into(), &true.into()),
+        "{result}"
+    );
 
     let mut staff = place.search("parental leave", &["group:staff"]);
     staff.sort();
@@ -38,8 +45,10 @@ fn documents_are_found_by_those_who_may_read_them() {
     check("status", &status);
     assert_eq!((&status["documents"]["indexed"], &status["sources"][0]["name"]), (&3.into(), &"docs".into()));
 
-    let (_, found, _) = place.run(&["search", "pipeline.toml", "mast", "--as", "group:staff", "--limit", "1"]);
-    let (code, lineage, _) = place.run(&["explain", "pipeline.toml", found["hits"][0]["chunk_id"].as_str().unwrap()]);
+    let (_, found, _) =
+        place.run(&["search", "pipeline.toml", "mast", "--as", "group:staff", "--limit", "1"]);
+    let (code, lineage, _) =
+        place.run(&["explain", "pipeline.toml", found["hits"][0]["chunk_id"].as_str().unwrap()]);
     check("explain", &lineage);
     assert_eq!((code, &lineage["doc_id"]), (0, &"docs/mast.html".into()));
     assert_eq!(place.run(&["explain", "pipeline.toml", "nothing"]).0, 1);
@@ -50,7 +59,11 @@ fn a_second_run_embeds_and_publishes_nothing_and_an_edit_little() {
     let place = filled();
     let (_, first, _) = place.backfill();
     let (code, again, _) = place.backfill();
-    assert_eq!((code, &again["published"], &again["chunks"]["embedded"]), (0, &false.into(), &0.into()), "{again}");
+    assert_eq!(
+        (code, &again["published"], &again["chunks"]["embedded"]),
+        (0, &false.into(), &0.into()),
+        "{again}"
+    );
     assert_eq!((&again["documents"]["unchanged"], &again["release"]), (&3.into(), &first["release"]));
 
     place.write("docs/board.txt.acl.toml", "readers = [\"group:staff\"]\n");
@@ -122,7 +135,8 @@ fn a_missing_model_is_named_at_start() {
 fn an_interrupted_run_ends_with_130_and_the_next_one_completes_it() {
     let place = Place::new();
     for n in 0..300 {
-        let text = format!("# Document {n}\n\n{}", format!("Sentence {n} of many about batteries. ").repeat(200));
+        let text =
+            format!("# Document {n}\n\n{}", format!("Sentence {n} of many about batteries. ").repeat(200));
         place.write(&format!("docs/{n:03}.md"), &text);
     }
     let mut child = place.command(&["backfill", "pipeline.toml", "--format", "json"]).spawn().unwrap();

@@ -23,7 +23,9 @@ fn help_shows_what_exists_and_nothing_else() {
 #[test]
 fn a_wrong_command_line_is_exit_code_two() {
     let place = Place::new();
-    for arguments in [&["search", "pipeline.toml", "q"][..], &["bakfill"], &["search", "p", "q", "--as", "a", "-x"]] {
+    for arguments in
+        [&["search", "pipeline.toml", "q"][..], &["bakfill"], &["search", "p", "q", "--as", "a", "-x"]]
+    {
         let (code, result, error) = place.run(arguments);
         assert_eq!((code, error["error"]["code"].as_str()), (2, Some("usage")), "{arguments:?}");
         assert!(result.is_null());
@@ -105,7 +107,8 @@ fn models_are_listed_with_their_state() {
 
 #[test]
 fn a_closed_pipe_is_no_panic() {
-    let mut child = program().args(["schema", "config"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child =
+        program().args(["schema", "config"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
     let mut first = [0; 1];
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
