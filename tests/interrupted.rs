@@ -57,6 +57,13 @@ impl Expected {
         });
     }
 
+    /// Starts a backfill and kills it once it has published so often.
+    fn kill(&self, index: &'static str, count: usize) {
+        let mut process = self.start(index);
+        self.wait_for(&mut process, index, count);
+        process.signal("KILL");
+    }
+
     /// Runs the same command again, which must do what is left and nothing else.
     fn check_resume(&self, index: &str) {
         let kept = self.kept(index);
@@ -95,23 +102,13 @@ fn a_killed_backfill_goes_on_where_it_was() {
     assert!(all > 12, "{all} records");
     // Before the first commit, at the claim, after the first commit, in the middle, near the end.
     for (index, count) in [("k0", 0), ("k1", 1), ("k2", 3), ("k3", all / 2), ("k4", all - 2)] {
-        let mut process = expected.start(index);
-        expected.wait_for(&mut process, index, count);
-        process.signal("KILL");
-        drop(process);
+        expected.kill(index, count);
         eprintln!("{index}: killed at {} of {all} records", records(&expected.world, index));
         expected.check_resume(index);
     }
-}
-
-#[test]
-fn a_backfill_that_is_killed_again_and_again_gets_there() {
-    let expected = Expected::new();
+    // And again and again.
     for _ in 0..6 {
-        let mut process = expected.start("again");
-        let count = records(&expected.world, "again") + 3;
-        expected.wait_for(&mut process, "again", count);
-        process.signal("KILL");
+        expected.kill("again", records(&expected.world, "again") + 3);
     }
     assert!(expected.kept("again") > 0);
     expected.check_resume("again");
@@ -122,46 +119,27 @@ fn slow() -> String {
     "<div>".repeat(9_900) + &"<p>x</p>".repeat(1_000_000)
 }
 
-/// A backfill that has published and is in the middle of the slow document when the signal comes.
-fn check_signal(name: &str) {
-    let expected = Expected::new();
-    expected.world.write(SLOW, slow());
-    let mut process = expected.start("signalled");
-    expected.wait_for(&mut process, "signalled", 5);
-    assert!(!process.is_over(), "the backfill must still run for this test");
-    process.signal(name);
-    let run = process.end().expect(130);
-    assert_eq!(run.error()[0], "interrupted", "{run}");
-    let kept = expected.kept("signalled");
-    let all = expected.result["chunks"]["embedded"].as_u64().unwrap();
-    assert!((1..all).contains(&kept), "{kept} of {all} chunks are kept: {run}");
-    assert_eq!(run.json()["chunks"]["embedded"], kept, "the result tells what was committed: {run}");
-    // The slow document goes unread; the others must be there as if nothing had happened.
-    expected.world.remove(SLOW);
-    expected.check_resume("signalled");
-}
-
 #[test]
-fn a_second_signal_does_not_wait() {
+fn a_backfill_that_is_told_to_stop_keeps_what_is_finished() {
     let expected = Expected::new();
-    expected.world.write(SLOW, slow());
-    let mut process = expected.start("twice");
-    expected.wait_for(&mut process, "twice", 5);
-    for _ in 0..2 {
-        process.signal("INT");
+    // The second signal of two does not wait for the first to have its effect.
+    for (index, signals) in [("int", &["INT"][..]), ("term", &["TERM"]), ("twice", &["INT", "INT"])] {
+        // In the middle of the slow document, with some of those before it published.
+        expected.world.write(SLOW, slow());
+        let mut process = expected.start(index);
+        expected.wait_for(&mut process, index, 5);
+        assert!(!process.is_over(), "the backfill must still run for this test");
+        signals.iter().for_each(|signal| process.signal(signal));
+        let run = process.end().expect(130);
+        assert_eq!(run.error()[0], "interrupted", "{run}");
+        let kept = expected.kept(index);
+        let all = expected.result["chunks"]["embedded"].as_u64().unwrap();
+        assert!((1..all).contains(&kept), "{kept} of {all} chunks are kept: {run}");
+        if signals.len() == 1 {
+            assert_eq!(run.json()["chunks"]["embedded"], kept, "the result tells what was committed: {run}");
+        }
+        // The slow document goes unread; the others must be there as if nothing had happened.
+        expected.world.remove(SLOW);
+        expected.check_resume(index);
     }
-    let run = process.end().expect(130);
-    assert_eq!(run.error()[0], "interrupted", "{run}");
-    expected.world.remove(SLOW);
-    expected.check_resume("twice");
-}
-
-#[test]
-fn an_interrupted_backfill_keeps_what_is_finished() {
-    check_signal("INT");
-}
-
-#[test]
-fn a_terminated_backfill_keeps_what_is_finished() {
-    check_signal("TERM");
 }

@@ -8,7 +8,7 @@ mod process;
 mod prose;
 mod run;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -173,6 +173,20 @@ impl World {
     pub(crate) fn rows(&self, index: impl AsRef<Path>) -> Value {
         self.python("rows.py", &[self.path(index)])
     }
+}
+
+/// All files beneath a folder with their sizes, but for the lock, which says who looked last.
+pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, u64> {
+    let mut found = BTreeMap::new();
+    for item in fs::read_dir(folder).unwrap() {
+        let item = item.unwrap();
+        if item.path().is_dir() {
+            found.extend(files(&item.path()));
+        } else if item.file_name() != "writer.lock" {
+            found.insert(item.path(), item.metadata().unwrap().len());
+        }
+    }
+    found
 }
 
 /// Two dumps of [`World::rows`] must be equal; shows the first rows that differ, without their vectors.

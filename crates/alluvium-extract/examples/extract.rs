@@ -1,6 +1,6 @@
 //! Extracts every file under some folders and prints one line for each: outcome, seconds, size, and why.
 //!
-//! `cargo run -p alluvium-extract --example extract -- path/to/alluvium-extract-worker FOLDER…`
+//! `cargo run -p alluvium-extract --example extract -- path/to/alluvium-extract-worker [--pdf=ENGINE] FOLDER…`
 #![allow(clippy::print_stdout)]
 
 use std::path::{Path, PathBuf};
@@ -9,18 +9,22 @@ use std::time::Instant;
 
 use alluvium_core::change::MediaType;
 use alluvium_core::extract::{ExtractError, ExtractRequest, Extractor};
-use alluvium_extract::{PoolConfig, WorkerCommand, WorkerPool};
+use alluvium_extract::{PdfEngineName, PoolConfig, WorkerCommand, WorkerPool};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
     let program = args.next().ok_or("name the worker program, then folders")?;
-    let pool = Arc::new(WorkerPool::new(PoolConfig::new(WorkerCommand { program, args: Vec::new() })));
-    println!("# {:?}", pool.probe().await?);
+    let mut config = PoolConfig::new(WorkerCommand { program, args: Vec::new() });
     let mut files = Vec::new();
-    for folder in args {
-        list(&folder, &mut files)?;
+    for arg in args {
+        match arg.to_str().and_then(|arg| arg.strip_prefix("--pdf=")) {
+            Some(name) => config.engines = vec![PdfEngineName::of(name).ok_or("no such engine")?],
+            None => list(&arg, &mut files)?,
+        }
     }
+    let pool = Arc::new(WorkerPool::new(config));
+    println!("# {:?}", pool.probe().await?);
     let files = Arc::new(Mutex::new(files));
     let tasks: Vec<_> = (0..2).map(|_| tokio::spawn(work(Arc::clone(&pool), Arc::clone(&files)))).collect();
     for task in tasks {
@@ -48,7 +52,8 @@ async fn work(pool: Arc<WorkerPool>, files: Arc<Mutex<Vec<PathBuf>>>) {
         let outcome = match pool.extract(ExtractRequest { bytes, media_type }).await {
             Ok(e) => {
                 let word = if e.partial.is_some() { "partial" } else { "ok" };
-                let counts = format!("{} chars {} pages {} headings", e.text.len(), e.pages.len(), e.headings.len());
+                let counts =
+                    format!("{} chars {} pages {} headings", e.text.len(), e.pages.len(), e.headings.len());
                 format!("{word}\t{}\t{counts}\t{}", e.extractor, e.partial.unwrap_or_default())
             }
             Err(ExtractError::Refused(r)) => format!("{}\t-\t\t{}", r.cause, r.detail.replace('\n', " ")),

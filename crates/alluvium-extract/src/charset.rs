@@ -37,7 +37,12 @@ fn decode_any(bytes: &[u8], declared: Option<&str>) -> (String, &'static Encodin
     {
         return (text.to_owned(), UTF_8);
     }
-    let encoding = utf16_by_zeros(bytes).or(declared).unwrap_or_else(|| guess(bytes));
+    // A declaration that is wrong about a byte or two is still better than a guess.
+    let mostly_right = declared.filter(|declared| {
+        let text = declared.decode_without_bom_handling(bytes).0;
+        text.chars().filter(|c| *c == '\u{fffd}').count() * 50 < text.len()
+    });
+    let encoding = utf16_by_zeros(bytes).or(mostly_right).unwrap_or_else(|| guess(bytes));
     (encoding.decode_without_bom_handling(bytes).0.into_owned(), encoding)
 }
 
@@ -78,7 +83,10 @@ fn check_text(text: &str, encoding: &'static Encoding) -> Result<(), Failure> {
     let name = encoding.name();
     // A stray zero or two happen in real logs; binary data is full of them.
     if zero > 0 && zero * 1000 > all {
-        return Err(Failure::new(Cause::NotText, format!("binary data: {zero} zero bytes in {all} characters")));
+        return Err(Failure::new(
+            Cause::NotText,
+            format!("binary data: {zero} zero bytes in {all} characters"),
+        ));
     }
     if control * 20 > all {
         let detail = format!("binary data: {control} control characters in {all} (read as {name})");
@@ -103,6 +111,8 @@ mod tests {
         check("grün".as_bytes(), None, "grün");
         check(b"\xef\xbb\xbfgr\xc3\xbcn", Some("latin1"), "grün");
         check(b"gr\xfcn", Some("iso-8859-1"), "grün");
+        let (lied, _, _) = encoding_rs::SHIFT_JIS.encode("これは日本語の文章です。文字コードを推定します。");
+        check(&lied, Some("utf-8"), "これは日本語の文章です。文字コードを推定します。");
         check(b"\xff\xfeg\0r\0\xfc\0n\0", None, "grün");
         check(b"\xfe\xff\0g\0r\0\xfc\0n", None, "grün");
         check(b"w\0i\0t\0h\0o\0u\0t\0 \0m\0a\0r\0k\0", None, "without mark");

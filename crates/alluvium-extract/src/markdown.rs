@@ -40,7 +40,9 @@ fn outline(text: &str) -> (Vec<PieceHeading>, Option<String>) {
         match event {
             Event::Start(Tag::MetadataBlock(kind)) => front = Some(kind),
             Event::End(TagEnd::MetadataBlock(_)) => front = None,
-            Event::Text(block) if front.is_some() => declared = declared.or_else(|| front_title(&block, front)),
+            Event::Text(block) if front.is_some() => {
+                declared = declared.or_else(|| front_title(&block, front))
+            }
             Event::Start(Tag::Heading { level, .. }) => {
                 let line = text.get(..range.start).and_then(|t| t.rfind('\n')).map_or(0, |at| at + 1);
                 open = Some(PieceHeading { start: line, level: level as u8, title: String::new() });
@@ -95,14 +97,16 @@ mod tests {
 
     #[test]
     fn headings_at_the_start_of_their_lines() {
-        let found = headings("# One `x` *two*\n\ntext\n\nThree\n=====\n\n   ## Four ##\n```\n# not one\n```\n");
+        let found =
+            headings("# One `x` *two*\n\ntext\n\nThree\n=====\n\n   ## Four ##\n```\n# not one\n```\n");
         let expect = [(0, 1, "One x two"), (23, 1, "Three"), (36, 2, "Four")];
         assert_eq!(found, expect.map(|(s, l, t)| (s, l, t.to_owned())));
     }
 
     #[test]
     fn offsets_hold_after_normalization() {
-        let (piece, meta) = extract("\u{feff}Cafe\u{301}\r\n\r\n# E\u{301}t\u{ad}e\u{301}\r\n".as_bytes()).unwrap();
+        let (piece, meta) =
+            extract("\u{feff}Cafe\u{301}\r\n\r\n# E\u{301}t\u{ad}e\u{301}\r\n".as_bytes()).unwrap();
         assert_eq!(piece.text, "Café\n\n# Été\n");
         assert_eq!(piece.headings, [PieceHeading { start: 7, level: 1, title: "Été".to_owned() }]);
         assert_eq!(meta.title.as_deref(), Some("Été"));

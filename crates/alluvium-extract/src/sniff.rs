@@ -18,7 +18,8 @@ pub(crate) fn media_type(said: MediaType, bytes: &[u8]) -> Result<MediaType, Fai
         // Damaged at the front; the engines recover what is behind.
         (MediaType::Pdf, None) if has_pdf_objects(bytes) => Ok(MediaType::Pdf),
         (MediaType::Pdf, None) => {
-            let detail = format!("no PDF: no %PDF- in its first 1024 bytes, and no PDF objects{}", looks_like(head));
+            let detail =
+                format!("no PDF: no %PDF- in its first 1024 bytes, and no PDF objects{}", looks_like(head));
             Err(Failure::new(Cause::Corrupt, detail))
         }
         // A text about PDFs may well quote the marker; it does not start with it, or is clean text.

@@ -1,6 +1,13 @@
 //! The pool with real worker processes: every format, hostile files of every kind, and what is left
 //! standing after them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests: clippy's allowance covers test functions only"
+)]
+
 #[path = "support/pdf.rs"]
 #[allow(dead_code, missing_docs, unreachable_pub)]
 mod pdf;
@@ -23,7 +30,11 @@ fn limited(limits: Limits) -> WorkerPool {
     WorkerPool::new(PoolConfig { limits, ..config() })
 }
 
-async fn extract(pool: &WorkerPool, media_type: MediaType, bytes: impl Into<Vec<u8>>) -> Result<Extracted, Refusal> {
+async fn extract(
+    pool: &WorkerPool,
+    media_type: MediaType,
+    bytes: impl Into<Vec<u8>>,
+) -> Result<Extracted, Refusal> {
     match pool.extract(ExtractRequest { bytes: bytes.into(), media_type }).await {
         Ok(extracted) => Ok(sound(extracted)),
         Err(ExtractError::Refused(refusal)) => Err(refusal),
@@ -67,7 +78,9 @@ async fn every_format_with_its_provenance() {
     assert_eq!(made.heading_path(made.text.len()), ["A", "B"]);
     assert_eq!(made.title.as_deref(), Some("A"));
 
-    let made = extract(&pool, MediaType::Plain, b"gr\xfcne \xc4pfel und \xd6l f\xfcr alle".as_slice()).await.unwrap();
+    let made = extract(&pool, MediaType::Plain, b"gr\xfcne \xc4pfel und \xd6l f\xfcr alle".as_slice())
+        .await
+        .unwrap();
     assert_eq!(made.text, "grüne Äpfel und Öl für alle");
     assert_eq!(made.extractor.to_string(), "plain@1");
     assert!(made.pages.is_empty() && made.partial.is_none());
@@ -131,11 +144,20 @@ async fn out_of_time_and_out_of_memory_are_told_apart() {
     let deep = "<div>".repeat(400_000).into_bytes();
     let slow = Limits { nesting: u32::MAX, cpu: Duration::from_secs(1), ..Limits::default() };
     let pool = limited(slow.clone());
-    assert_eq!(extract(&pool, MediaType::Html, deep.clone()).await.unwrap_err().cause, Cause::Timeout, "CPU time");
+    assert_eq!(
+        extract(&pool, MediaType::Html, deep.clone()).await.unwrap_err().cause,
+        Cause::Timeout,
+        "CPU time"
+    );
     still_works(&pool).await;
 
-    let pool = limited(Limits { wall: Duration::from_millis(700), cpu: Duration::from_secs(60), ..slow.clone() });
-    assert_eq!(extract(&pool, MediaType::Html, deep).await.unwrap_err().cause, Cause::Timeout, "wall-clock time");
+    let pool =
+        limited(Limits { wall: Duration::from_millis(700), cpu: Duration::from_secs(60), ..slow.clone() });
+    assert_eq!(
+        extract(&pool, MediaType::Html, deep).await.unwrap_err().cause,
+        Cause::Timeout,
+        "wall-clock time"
+    );
     still_works(&pool).await;
 
     let pool = limited(Limits { memory: 48 << 20, ..Limits::default() });
@@ -190,7 +212,11 @@ async fn futures<F: Future>(all: impl Iterator<Item = F>) -> Vec<F::Output> {
                 *output = Some(value);
             }
         }
-        if open.iter().all(|(_, o)| o.is_some()) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        if open.iter().all(|(_, o)| o.is_some()) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
     })
     .await;
     open.into_iter().filter_map(|(_, output)| output).collect()
@@ -208,7 +234,8 @@ async fn a_caller_that_goes_away_leaves_the_pool_whole() {
 
 #[tokio::test]
 async fn a_worker_that_cannot_run_is_named() {
-    for (program, args) in [("/nonexistent/worker", vec![]), ("/bin/sh", vec!["-c", "echo no such option >&2; exit 2"])]
+    for (program, args) in
+        [("/nonexistent/worker", vec![]), ("/bin/sh", vec!["-c", "echo no such option >&2; exit 2"])]
     {
         let args = args.into_iter().map(Into::into).collect();
         let command = WorkerCommand { program: program.into(), args };
@@ -232,7 +259,8 @@ async fn a_worker_hardens_itself() {
 async fn what_a_worker_says_is_not_believed() {
     let ready = br#"{"say":"ready","sandbox":{"limits":[],"no_new_privs":true,"landlock":"full"}}"#;
     let done = br#"{"say":"done","title":null,"language":null,"partial":null,"drawn":false}"#;
-    let piece = |headings: &str| format!(r#"{{"say":"piece","headings":[{headings}],"failed":null}}"#).into_bytes();
+    let piece =
+        |headings: &str| format!(r#"{{"say":"piece","headings":[{headings}],"failed":null}}"#).into_bytes();
     let bad_offset = piece(r#"{"start":9,"level":1,"title":"x"}"#);
     let lies: Vec<(&str, Vec<u8>)> = vec![
         ("not UTF-8", frame(&piece(""), b"\xff\xfe")),

@@ -190,7 +190,9 @@ impl Planner<'_> {
         match access {
             AccessVerdict::Set { acl, version } => set_acl(&mut policy, acl.clone(), version.clone()),
             AccessVerdict::Hide(_) => set_acl(&mut policy, Acl::nobody(), Version::observed()),
-            AccessVerdict::Missing if matches!(content, ContentVerdict::Refuse(_) | ContentVerdict::Delete) => {
+            AccessVerdict::Missing
+                if matches!(content, ContentVerdict::Refuse(_) | ContentVerdict::Delete) =>
+            {
                 set_acl(&mut policy, Acl::nobody(), Version::observed());
             }
             _ => {}

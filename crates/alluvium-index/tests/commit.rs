@@ -23,13 +23,24 @@ async fn everyone_finds_exactly_what_they_may_read() {
     ];
     let committed = commit(&mut w, changes).await;
     assert_eq!((committed.counts.indexed, committed.counts.chunks_embedded), (3, 4));
-    assert_eq!(found(dir.path(), &["group:staff"]).await, ["s/all: open", "s/all: to all", "s/deny: not for x"]);
+    assert_eq!(
+        found(dir.path(), &["group:staff"]).await,
+        ["s/all: open", "s/all: to all", "s/deny: not for x"]
+    );
     assert_eq!(found(dir.path(), &["group:staff", "user:x"]).await, ["s/all: open", "s/all: to all"]);
     assert_eq!(found(dir.path(), &["group:hr"]).await, ["s/hr: pay"]);
     assert_eq!(found(dir.path(), &["group:o'brien"]).await, ["s/all: open", "s/all: to all"]);
     for nobody in [
-        "GROUP:STAFF", "group:staf", "group:staff'", "*", "%", "'] OR true --", "group:hr') OR ('1'='1",
-        "group:hr\\", "[\"group:hr\"]", "group:hr,group:staff",
+        "GROUP:STAFF",
+        "group:staf",
+        "group:staff'",
+        "*",
+        "%",
+        "'] OR true --",
+        "group:hr') OR ('1'='1",
+        "group:hr\\",
+        "[\"group:hr\"]",
+        "group:hr,group:staff",
     ] {
         assert!(found(dir.path(), &[nobody]).await.is_empty(), "{nobody}");
     }
@@ -66,7 +77,8 @@ async fn nothing_new_publishes_nothing() {
 async fn an_access_change_moves_rows_with_their_vectors() {
     let dir = tempfile::tempdir().unwrap();
     let mut w = writer(dir.path()).await;
-    commit(&mut w, vec![upsert("s/a", "one\n\ntwo", acl(&["g", "h"])), upsert("s/b", "bee", acl(&["g"]))]).await;
+    commit(&mut w, vec![upsert("s/a", "one\n\ntwo", acl(&["g", "h"])), upsert("s/b", "bee", acl(&["g"]))])
+        .await;
     let committed = commit(&mut w, vec![access_only("s/a", acl(&["h"]))]).await;
     assert_eq!((committed.counts.access, committed.counts.chunks_embedded), (1, 0));
     assert_eq!(found(dir.path(), &["g"]).await, ["s/b: bee"]);
@@ -82,7 +94,8 @@ async fn an_access_list_that_cannot_be_read_hides() {
     let mut w = writer(dir.path()).await;
     let broken = || AccessChange::Unreadable(Refusal::new(Stage::Access, Cause::BadAccessList, "line 1"));
     commit(&mut w, vec![upsert("s/a", "one", acl(&["g"]))]).await;
-    let committed = commit(&mut w, vec![access_only("s/a", broken()), upsert("s/new", "two", broken())]).await;
+    let committed =
+        commit(&mut w, vec![access_only("s/a", broken()), upsert("s/new", "two", broken())]).await;
     assert_eq!((committed.counts.quarantined, committed.counts.indexed), (2, 0));
     assert!(found(dir.path(), &["g"]).await.is_empty());
     let index = Index::open(dir.path()).await.unwrap().unwrap();
@@ -161,7 +174,8 @@ async fn many_small_commits_are_maintained_and_old_lists_stay_dead() {
     w.maintain().await.unwrap();
     assert!(found(dir.path(), &["g"]).await.is_empty());
     assert_eq!(found(dir.path(), &["h"]).await.len(), 40);
-    let status = Index::open(dir.path()).await.unwrap().unwrap().status(jiff::Timestamp::now()).await.unwrap();
+    let status =
+        Index::open(dir.path()).await.unwrap().unwrap().status(jiff::Timestamp::now()).await.unwrap();
     assert!(status.fragments < 25, "{status:?}");
     assert_eq!(status.chunks, 40);
 }

@@ -48,7 +48,8 @@ fn measure(workspace: &Workspace, folder: &Path, round: usize) -> Result<Row> {
     let report = alluvium(workspace, &["backfill", &pipeline, "--format", "json"])?;
     let process = start.elapsed().as_secs_f64();
     let texts = folder.join("texts.json");
-    let search = ["search", &pipeline, "anything", "--as", "group:bench", "--limit", "1000", "--format", "json"];
+    let search =
+        ["search", &pipeline, "anything", "--as", "group:bench", "--limit", "1000", "--format", "json"];
     let found = alluvium(workspace, &search)?;
     let hits = found.pointer("/hits").and_then(Value::as_array).context("search gave no hits")?;
     let list: Vec<_> = hits.iter().filter_map(|hit| hit.get("text")).collect();
@@ -57,7 +58,8 @@ fn measure(workspace: &Workspace, folder: &Path, round: usize) -> Result<Row> {
     anyhow::ensure!(list.len() as f64 == embedded, "{} texts for {embedded} chunks", list.len());
     let sessions = available_parallelism()?.to_string();
     let texts = texts.to_string_lossy().into_owned();
-    let direct = json_of(workspace, &workspace.binary("examples/embed_directly"), &[MODEL, &sessions, &texts])?;
+    let direct =
+        json_of(workspace, &workspace.binary("examples/embed_directly"), &[MODEL, &sessions, &texts])?;
     Ok(Row {
         chunks: embedded,
         backfill: figure(&report, "/seconds")?,

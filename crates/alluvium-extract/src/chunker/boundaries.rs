@@ -152,7 +152,9 @@ impl Places<'_> {
     /// followed it yet.
     fn heading_right_above(&mut self, place: &Place) -> Option<u8> {
         let mut above = None;
-        while let Some(heading) = self.outline.headings.get(self.heading).filter(|h| h.lines.end <= place.byte) {
+        while let Some(heading) =
+            self.outline.headings.get(self.heading).filter(|h| h.lines.end <= place.byte)
+        {
             above = (place.end <= heading.lines.end).then_some(heading.level);
             self.heading += 1;
         }
@@ -173,7 +175,13 @@ fn by_lines(text: &str, place: &Place) -> u8 {
     let ends = before.is_some_and(ends_sentence);
     match place.feeds {
         0 => SENTENCE,
-        1 if is_wrapped(text, place) => if ends { SENTENCE } else { WRAP },
+        1 if is_wrapped(text, place) => {
+            if ends {
+                SENTENCE
+            } else {
+                WRAP
+            }
+        }
         1 if ends => LINE,
         1 if after.is_some_and(char::is_lowercase) => WRAP,
         1 => SENTENCE,
@@ -184,7 +192,8 @@ fn by_lines(text: &str, place: &Place) -> u8 {
 /// Whether a line was broken for its width: the next word would not have fitted, going by the lines around.
 /// Such breaks move with every edit before them, so they must not outrank the ends of sentences.
 fn is_wrapped(text: &str, place: &Place) -> bool {
-    let (before, after) = (text.get(..place.end).unwrap_or_default(), text.get(place.byte..).unwrap_or_default());
+    let (before, after) =
+        (text.get(..place.end).unwrap_or_default(), text.get(place.byte..).unwrap_or_default());
     let mut above = before.rsplit('\n').map(str::len);
     let (this, previous) = (above.next().unwrap_or(0), above.next().unwrap_or(0));
     let next = after.split('\n').next().unwrap_or_default();

@@ -113,6 +113,17 @@ fn refusal(detail: impl std::fmt::Display) -> Refusal {
     Refusal::new(Stage::Chunk, Cause::Corrupt, detail)
 }
 
+/// Adds a chunk; of two chunks one of which holds the other (an overlap can be that long) it keeps one.
+fn push(chunks: &mut Vec<Chunk>, chunk: Chunk) {
+    while let Some(last) = chunks.last().filter(|last| chunk.span.start <= last.span.start) {
+        if last.span.end > chunk.span.end {
+            return;
+        }
+        chunks.pop();
+    }
+    chunks.push(chunk);
+}
+
 /// One document being cut. `limit` and `overlap` leave special tokens out.
 struct Cutter<'t> {
     text: &'t str,
@@ -144,10 +155,11 @@ impl Cutter<'_> {
                 }
             } else {
                 let room = self.overlap.min(self.limit - size);
-                let from = cut.map_or(core.start, |cut| self.repeat(boundaries, cut, core.start, before, room));
+                let from =
+                    cut.map_or(core.start, |cut| self.repeat(boundaries, cut, core.start, before, room));
                 spans.push(from..core.end);
             }
-            before = core.start;
+            before = spans.last().map_or(before, |last| last.start);
         }
         Ok(spans)
     }
@@ -186,7 +198,8 @@ impl Cutter<'_> {
         S: TryChunkSizer<Error: std::fmt::Display>,
     {
         let text = self.text.get(span.clone()).unwrap_or_default();
-        let config = ChunkConfig::new(self.limit).with_sizer(sizer).with_overlap(self.overlap).map_err(refusal)?;
+        let config =
+            ChunkConfig::new(self.limit).with_sizer(sizer).with_overlap(self.overlap).map_err(refusal)?;
         let place = |(at, piece): (usize, &str)| span.start + at..span.start + at + piece.len();
         let spans: Result<Vec<_>, _> = if self.markdown {
             MarkdownSplitter::new(config).try_chunk_indices(text).map(|c| c.map(place)).collect()
@@ -205,7 +218,7 @@ impl Cutter<'_> {
         match size {
             // Nothing that the model could see.
             0 => {}
-            size if size <= self.limit => chunks.push(Chunk { span, tokens: size + special }),
+            size if size <= self.limit => push(chunks, Chunk { span, tokens: size + special }),
             _ => {
                 for part in self.split(span, &sizer)? {
                     let text = self.text.get(part.clone()).unwrap_or_default();
@@ -214,7 +227,7 @@ impl Cutter<'_> {
                         return Err(refusal(format!("{size} tokens can't be cut into {}", self.limit)));
                     }
                     if size > 0 {
-                        chunks.push(Chunk { span: part, tokens: size + special });
+                        push(chunks, Chunk { span: part, tokens: size + special });
                     }
                 }
             }

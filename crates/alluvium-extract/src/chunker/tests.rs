@@ -65,7 +65,8 @@ fn chunks(text: &str, media_type: MediaType, max: usize, overlap: usize) -> Vec<
         assert!(chunk.tokens <= max, "{} tokens", chunk.tokens);
         covered[chunk.span.clone()].fill(true);
     }
-    let lost: String = text.char_indices().filter(|(i, c)| !covered[*i] && !c.is_whitespace()).map(|(_, c)| c).collect();
+    let lost: String =
+        text.char_indices().filter(|(i, c)| !covered[*i] && !c.is_whitespace()).map(|(_, c)| c).collect();
     assert_eq!(lost, "", "every character is in a chunk");
     made.iter().map(|c| c.text(text).to_owned()).collect()
 }
@@ -86,7 +87,9 @@ fn a_short_text_is_one_chunk() {
 #[test]
 fn a_heading_stays_with_its_text() {
     let body = "Words that fill a paragraph with some text to read. ".repeat(4);
-    let source: String = (0..30).map(|i| format!("# Part {i}\n\n## Sub {i}\n\n{body}\n\nEnd {i}\n----\n\n{body}\n\n")).collect();
+    let source: String = (0..30)
+        .map(|i| format!("# Part {i}\n\n## Sub {i}\n\n{body}\n\nEnd {i}\n----\n\n{body}\n\n"))
+        .collect();
     for chunk in chunks(&source, MediaType::Markdown, 64, 8) {
         let last = chunk.lines().next_back().unwrap();
         assert!(!last.starts_with('#') && !last.starts_with("--"), "{chunk}");
@@ -100,7 +103,10 @@ fn code_is_cut_at_lines_and_not_in_preference_to_paragraphs() {
     let prose = "Some words around it, no fewer than a quarter of a chunk. And more of them to be sure.";
     let source = format!("{prose}\n\n```rust\n{code}```\n\n{prose}");
     let made = chunks(&source, MediaType::Markdown, 100, 0);
-    assert!(made.len() > 1 && made.iter().any(|c| c.starts_with("```rust") && c.ends_with("```")), "{made:#?}");
+    assert!(
+        made.len() > 1 && made.iter().any(|c| c.starts_with("```rust") && c.ends_with("```")),
+        "{made:#?}"
+    );
     for chunk in chunks(&source, MediaType::Markdown, 40, 0) {
         assert!(chunk.ends_with(';') || chunk.ends_with("```") || chunk.ends_with('.'), "{chunk}");
     }
@@ -111,7 +117,12 @@ fn what_has_no_boundary_is_cut_all_the_same() {
     chunks(&"x".repeat(5_000), MediaType::Plain, 32, 4);
     chunks(&"漢字".repeat(3_000), MediaType::Plain, 32, 4);
     chunks(&"word ".repeat(3_000), MediaType::Markdown, 32, 4);
-    chunks(&format!("| {} |\n|---|\n{}", "a".repeat(50), "| row of cells |\n".repeat(900)), MediaType::Markdown, 64, 8);
+    chunks(
+        &format!("| {} |\n|---|\n{}", "a".repeat(50), "| row of cells |\n".repeat(900)),
+        MediaType::Markdown,
+        64,
+        8,
+    );
     chunks(&"same line\n".repeat(5_000), MediaType::Plain, 32, 4);
     chunks(&"- item\n  - inner item.\n".repeat(2_000), MediaType::Markdown, 32, 4);
     chunks(&"# Heading only\n".repeat(2_000), MediaType::Markdown, 32, 4);
@@ -162,7 +173,11 @@ fn times() {
             let bounded = started.elapsed();
             let made = TokenChunker::new(256, 32).unwrap().chunk(&extracted, &Pieces).unwrap();
             let all = started.elapsed();
-            println!("{name:16} {media_type:?}: {} bytes, outline {outline} in {parsed:?}, {places} boundaries at {bounded:?}, {} chunks at {all:?}", text.len(), made.len());
+            println!(
+                "{name:16} {media_type:?}: {} bytes, outline {outline} in {parsed:?}, {places} boundaries at {bounded:?}, {} chunks at {all:?}",
+                text.len(),
+                made.len()
+            );
         }
     }
 }
@@ -186,7 +201,7 @@ fn an_edit_of_one_paragraph_changes_at_most_three_chunks() {
 fn the_reach_of_edits_at_length() {
     let (mut trials, mut over) = (0, 0);
     for shape in edits::SHAPES {
-        let reach = edits::measure(shape, 60, 200);
+        let reach = edits::measure(shape, 40, 100);
         println!("{}", reach.report(shape.name));
         (trials, over) = (trials + reach.trials(), over + reach.over(3));
     }

@@ -32,9 +32,9 @@ fn after_label(text: &str, key: &str) -> Option<String> {
 
 /// Elements whose end tag is often left out, or that have none: they don't nest.
 const FLAT: [&str; 34] = [
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
-    "p", "li", "dt", "dd", "option", "optgroup", "tr", "td", "th", "thead", "tbody", "tfoot", "colgroup", "rp",
-    "rt", "html", "head", "body", "frame", "keygen",
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track",
+    "wbr", "p", "li", "dt", "dd", "option", "optgroup", "tr", "td", "th", "thead", "tbody", "tfoot",
+    "colgroup", "rp", "rt", "html", "head", "body", "frame", "keygen",
 ];
 
 /// The most elements open at one time, by a rough count of tags: enough to see a bomb before a parser
@@ -68,7 +68,8 @@ pub(super) fn title(page: &Html) -> Option<String> {
         }
         Edge::Close(_) => None,
     })?;
-    let text: String = node.children().filter_map(|c| c.value().as_text().map(|t| t.text.to_string())).collect();
+    let text: String =
+        node.children().filter_map(|c| c.value().as_text().map(|t| t.text.to_string())).collect();
     one_line(&text)
 }
 

@@ -30,7 +30,8 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<(Piece, Meta), Fa
         return Err(Failure::new(Cause::Empty, "no text outside of markup, scripts and styles"));
     }
     headings.truncate(limits.headings as usize);
-    let title = head::title(&page).or_else(|| headings.iter().find(|h| h.level == 1).map(|h| h.title.clone()));
+    let title =
+        head::title(&page).or_else(|| headings.iter().find(|h| h.level == 1).map(|h| h.title.clone()));
     let meta = Meta { title, language: head::language(&page), ..Meta::default() };
     Ok((Piece { text, headings, failed: None }, meta))
 }

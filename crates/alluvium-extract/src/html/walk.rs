@@ -26,9 +26,8 @@ enum Kind {
 
 fn kind(name: &str) -> Kind {
     match name {
-        "head" | "script" | "style" | "noscript" | "template" | "iframe" | "object" | "title" | "datalist" => {
-            Kind::Skip
-        }
+        "head" | "script" | "style" | "noscript" | "template" | "iframe" | "object" | "title"
+        | "datalist" => Kind::Skip,
         "h1" => Kind::Heading(1),
         "h2" => Kind::Heading(2),
         "h3" => Kind::Heading(3),
@@ -39,9 +38,9 @@ fn kind(name: &str) -> Kind {
         "td" | "th" => Kind::Cell,
         "pre" | "textarea" | "listing" | "xmp" => Kind::Pre,
         "br" => Kind::Break,
-        "address" | "article" | "aside" | "blockquote" | "body" | "center" | "details" | "dialog" | "div" | "dl"
-        | "fieldset" | "figure" | "footer" | "form" | "header" | "hgroup" | "hr" | "main" | "menu" | "nav" | "ol"
-        | "p" | "search" | "section" | "select" | "table" | "ul" => Kind::Block,
+        "address" | "article" | "aside" | "blockquote" | "body" | "center" | "details" | "dialog" | "div"
+        | "dl" | "fieldset" | "figure" | "footer" | "form" | "header" | "hgroup" | "hr" | "main" | "menu"
+        | "nav" | "ol" | "p" | "search" | "section" | "select" | "table" | "ul" => Kind::Block,
         _ => Kind::Inline,
     }
 }
@@ -67,11 +66,7 @@ pub(super) fn text(page: &Html) -> (String, Vec<PieceHeading>) {
     let mut skipped = None;
     for edge in page.tree.root().traverse() {
         match edge {
-            Edge::Open(node) if skipped.is_none() => {
-                if !walk.open(node) {
-                    skipped = Some(node.id());
-                }
-            }
+            Edge::Open(node) if skipped.is_none() => skipped = (!walk.open(node)).then(|| node.id()),
             Edge::Close(node) if skipped == Some(node.id()) => skipped = None,
             Edge::Close(node) if skipped.is_none() => walk.close(node),
             _ => {}

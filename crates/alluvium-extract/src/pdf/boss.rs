@@ -14,7 +14,8 @@ pub(super) struct Pdfboss;
 impl PdfEngine for Pdfboss {
     fn read(&self, bytes: Vec<u8>, limit: u32, pages: &mut Pages<'_>) -> Result<Meta, Failure> {
         let document = open(bytes)?;
-        let count = guarded(|| document.page_count()).map_err(|e| Failure::new(Cause::Crashed, e))?;
+        let count =
+            guarded(|| document.flattened_page_count()).map_err(|e| Failure::new(Cause::Crashed, e))?;
         if count == 0 {
             return Err(Failure::new(Cause::Corrupt, "no pages"));
         }
@@ -65,11 +66,17 @@ fn page(
         Err(e) => return (failed_page(e.to_string()), false),
     };
     let order = ReadingOrder::default();
-    let (raw, report) =
-        match block_on(extract_text_reporting_cached_with(Immediate(document), &page, fonts, layers, None, order)) {
-            Ok(read) => read,
-            Err(e) => return (failed_page(e.to_string()), false),
-        };
+    let (raw, report) = match block_on(extract_text_reporting_cached_with(
+        Immediate(document),
+        &page,
+        fonts,
+        layers,
+        None,
+        order,
+    )) {
+        Ok(read) => read,
+        Err(e) => return (failed_page(e.to_string()), false),
+    };
     let text = tidy(&raw);
     let lost = report.skipped.iter().find(|s| s.kind == SkippedTextKind::PageContents);
     if let (true, Some(lost)) = (text.is_empty(), lost) {

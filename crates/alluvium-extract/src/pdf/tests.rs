@@ -103,14 +103,19 @@ fn bookmarks_become_headings_at_their_lines() {
     let page = pdf.text_page("running head\nScope\nof the thing\nTerms\nmore");
     let outline = pdf.object("");
     let (first, second) = (outline + 1, outline + 2);
-    pdf.object(format!("<< /Title (Scope) /Parent {outline} 0 R /Next {second} 0 R /Dest [{page} 0 R /Fit] >>"));
+    pdf.object(format!(
+        "<< /Title (Scope) /Parent {outline} 0 R /Next {second} 0 R /Dest [{page} 0 R /Fit] >>"
+    ));
     pdf.object(format!("<< /Title (Terms) /Parent {outline} 0 R /Dest [{page} 0 R /XYZ 0 700 0] >>"));
     pdf.object(format!("<< /Type /Outlines /First {first} 0 R /Last {second} 0 R /Count 2 >>"));
     pdf.catalog(&format!("/Outlines {} 0 R", outline + 3));
     pdf.trailer("/Info << /Title (A title) >>");
     let (pages, end) = read(PdfEngineName::Pdfboss, pdf.finish());
     assert_eq!(end.unwrap().title.as_deref(), Some("A title"));
-    let found: Vec<_> =
-        pages[1].headings.iter().map(|h| (h.level, pages[1].text[h.start..].lines().next().unwrap())).collect();
+    let found: Vec<_> = pages[1]
+        .headings
+        .iter()
+        .map(|h| (h.level, pages[1].text[h.start..].lines().next().unwrap()))
+        .collect();
     assert_eq!(found, [(1, "Scope"), (1, "Terms")], "{:?}", pages[1]);
 }

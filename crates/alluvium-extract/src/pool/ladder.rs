@@ -94,7 +94,8 @@ impl Rung {
         if let Some(failure) = self.attempt.failure() {
             doubts.push(format!("pages after {}: {}", self.attempt.pieces.len(), failure.detail));
         }
-        let failed = self.attempt.pieces.iter().enumerate().find_map(|(i, p)| p.failed.as_ref().map(|f| (i, f)));
+        let failed =
+            self.attempt.pieces.iter().enumerate().find_map(|(i, p)| p.failed.as_ref().map(|f| (i, f)));
         if let Some((first, why)) = failed {
             doubts.push(format!("{} pages failed, the first is {}: {why}", self.failed_pages, first + 1));
         }

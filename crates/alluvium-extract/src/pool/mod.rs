@@ -188,13 +188,17 @@ fn engine_component(engine: PdfEngineName) -> Component {
 #[async_trait]
 impl Extractor for WorkerPool {
     fn components(&self) -> Vec<Component> {
-        let own = [MediaType::Html, MediaType::Markdown, MediaType::Plain].into_iter().filter_map(own_component);
+        let own =
+            [MediaType::Html, MediaType::Markdown, MediaType::Plain].into_iter().filter_map(own_component);
         self.config.engines.iter().map(|engine| engine_component(*engine)).chain(own).collect()
     }
 
     async fn extract(&self, request: ExtractRequest) -> Result<Extracted, ExtractError> {
-        let _room =
-            self.room.acquire().await.map_err(|_| ExtractError::Unavailable("the pool is closed".to_owned()))?;
+        let _room = self
+            .room
+            .acquire()
+            .await
+            .map_err(|_| ExtractError::Unavailable("the pool is closed".to_owned()))?;
         self.extract_document(&request).await
     }
 }

@@ -124,7 +124,10 @@ impl Worker {
             Ok(Err(e)) => End::Died(self.autopsy(&e).await),
             Err(_) => {
                 self.end().await;
-                End::Died(Failure::new(Cause::Timeout, format!("no end after {} s", limits.wall.as_secs_f32())))
+                End::Died(Failure::new(
+                    Cause::Timeout,
+                    format!("no end after {} s", limits.wall.as_secs_f32()),
+                ))
             }
         };
         Attempt { pieces, end }

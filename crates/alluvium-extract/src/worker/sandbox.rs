@@ -35,7 +35,8 @@ impl Counters {
         let line = content(&self.stat);
         // The name in parentheses may hold anything; the fields after it are fixed.
         let fields = line.rsplit_once(')').map_or("", |(_, fields)| fields);
-        let ticks: u64 = fields.split_whitespace().skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum();
+        let ticks: u64 =
+            fields.split_whitespace().skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum();
         ticks.div_ceil(TICKS_PER_SECOND)
     }
 
@@ -56,11 +57,9 @@ fn content(file: &File) -> String {
 /// Limits everything but memory and CPU time, which come later.
 pub(super) fn harden(limits: &Limits) -> Sandbox {
     let mut sandbox = Sandbox::default();
-    for (name, resource, value) in [
-        ("core", Resource::Core, 0),
-        ("fsize", Resource::Fsize, 0),
-        ("nofile", Resource::Nofile, OPEN_FILES),
-    ] {
+    for (name, resource, value) in
+        [("core", Resource::Core, 0), ("fsize", Resource::Fsize, 0), ("nofile", Resource::Nofile, OPEN_FILES)]
+    {
         if set(resource, value, value) {
             sandbox.limits.push(format!("{name}={value}"));
         }

@@ -13,7 +13,8 @@ pub struct Pdf {
 
 impl Pdf {
     pub fn new() -> Self {
-        let font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>".to_vec();
+        let font =
+            b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>".to_vec();
         let objects = vec![Vec::new(), Vec::new(), font];
         Self { objects, pages: Vec::new(), catalog: String::new(), trailer: String::new() }
     }
@@ -76,7 +77,8 @@ impl Pdf {
     pub fn finish(mut self) -> Vec<u8> {
         let kids: String = self.pages.iter().map(|page| format!("{page} 0 R ")).collect();
         self.objects[0] = format!("<< /Type /Catalog /Pages 2 0 R {} >>", self.catalog).into_bytes();
-        self.objects[1] = format!("<< /Type /Pages /Kids [{kids}] /Count {} >>", self.pages.len()).into_bytes();
+        self.objects[1] =
+            format!("<< /Type /Pages /Kids [{kids}] /Count {} >>", self.pages.len()).into_bytes();
         let (mut out, mut xref) = (b"%PDF-1.7\n".to_vec(), String::new());
         for (i, body) in self.objects.iter().enumerate() {
             writeln!(xref, "{:010} 00000 n ", out.len()).unwrap();

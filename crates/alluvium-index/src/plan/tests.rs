@@ -94,7 +94,8 @@ fn a_second_attempt_is_the_same_item() {
     facts.get_mut("s/a").unwrap().open = first.quarantine.clone();
     let later = Context { seq: 9, now: 2_000, ..context() };
     let second = plan(vec![change(refusal(), declared("g"))], &facts, &later).unwrap();
-    let summary: Vec<_> = second.quarantine.iter().map(|q| (q.id.clone(), q.attempts, q.entered_at)).collect();
+    let summary: Vec<_> =
+        second.quarantine.iter().map(|q| (q.id.clone(), q.attempts, q.entered_at)).collect();
     let expected: Vec<_> = first.quarantine.iter().map(|q| (q.id.clone(), 2, 1_000)).collect();
     assert_eq!(summary, expected);
 }

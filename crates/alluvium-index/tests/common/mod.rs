@@ -41,7 +41,11 @@ pub async fn writer(root: &Path) -> Writer {
     open_writer(root, "handbook", "model-a").await.unwrap()
 }
 
-pub async fn open_writer(root: &Path, pipeline: &str, model: &str) -> Result<Writer, alluvium_index::IndexError> {
+pub async fn open_writer(
+    root: &Path,
+    pipeline: &str,
+    model: &str,
+) -> Result<Writer, alluvium_index::IndexError> {
     let options = Options { durability: Durability::Process, clock: Arc::new(SystemClock) };
     Writer::open(root, &PipelineName::new(pipeline).unwrap(), &fingerprint(model), options).await
 }
@@ -49,8 +53,7 @@ pub async fn open_writer(root: &Path, pipeline: &str, model: &str) -> Result<Wri
 /// A unit vector that depends on the text alone.
 pub fn vector(text: &str) -> Vec<f32> {
     let digest = Sha256::of(text);
-    let raw: Vec<f32> =
-        digest.as_str().bytes().take(DIMENSION).map(|b| f32::from(b) - 75.0).collect();
+    let raw: Vec<f32> = digest.as_str().bytes().take(DIMENSION).map(|b| f32::from(b) - 75.0).collect();
     let norm = raw.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-6);
     raw.into_iter().map(|v| v / norm).collect()
 }

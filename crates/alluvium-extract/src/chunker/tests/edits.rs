@@ -39,9 +39,21 @@ pub(super) const SHAPES: [Shape; 8] = [
     Shape { name: "paragraphs the size of a chunk", paragraph: (200, 300), ..PLAIN },
     Shape { name: "paragraphs of several chunks", paragraph: (600, 1500), ..PLAIN },
     Shape { name: "paragraphs of any size", paragraph: (5, 250), ..PLAIN },
-    Shape { name: "Markdown with sections", media_type: MediaType::Markdown, paragraph: (20, 120), section: 4, ..PLAIN },
+    Shape {
+        name: "Markdown with sections",
+        media_type: MediaType::Markdown,
+        paragraph: (20, 120),
+        section: 4,
+        ..PLAIN
+    },
     Shape { name: "wrapped lines, blank lines between", paragraph: (40, 200), wrapped: true, ..PLAIN },
-    Shape { name: "wrapped lines, no blank lines", paragraph: (40, 200), wrapped: true, blank: false, ..PLAIN },
+    Shape {
+        name: "wrapped lines, no blank lines",
+        paragraph: (40, 200),
+        wrapped: true,
+        blank: false,
+        ..PLAIN
+    },
 ];
 
 /// How far edits reach.
@@ -96,7 +108,9 @@ pub(super) fn measure_seeded(shape: Shape, seed: u64, edits: usize) -> (Vec<usiz
     let (before, fill) = cut(&paragraphs);
     let before: HashSet<String> = before.into_iter().collect();
     let changed = (0..edits)
-        .map(|_| cut(&edit(&shape, &paragraphs, &mut random)).0.iter().filter(|c| !before.contains(*c)).count())
+        .map(|_| {
+            cut(&edit(&shape, &paragraphs, &mut random)).0.iter().filter(|c| !before.contains(*c)).count()
+        })
         .collect();
     (changed, fill)
 }
@@ -104,7 +118,8 @@ pub(super) fn measure_seeded(shape: Shape, seed: u64, edits: usize) -> (Vec<usiz
 fn edit(shape: &Shape, paragraphs: &[String], random: &mut Random) -> Vec<String> {
     let mut edited = paragraphs.to_vec();
     let at = random.within(0, edited.len() - 1);
-    let fresh = |random: &mut Random| prose(shape, random.within(shape.paragraph.0, shape.paragraph.1), random);
+    let fresh =
+        |random: &mut Random| prose(shape, random.within(shape.paragraph.0, shape.paragraph.1), random);
     // To write several chunks anew changes several chunks: there an edit is one of a sentence.
     match random.within(if shape.paragraph.1 > 2 * MAX { 4 } else { 0 }, 5) {
         0 => edited[at] = fresh(random),
@@ -168,7 +183,9 @@ fn sentence(random: &mut Random) -> String {
 }
 
 fn word(random: &mut Random) -> String {
-    (0..random.within(1, 4)).map(|_| format!("{}{}", random.of("bdfgklmnprstv"), random.of("aeiou"))).collect()
+    (0..random.within(1, 4))
+        .map(|_| format!("{}{}", random.of("bdfgklmnprstv"), random.of("aeiou")))
+        .collect()
 }
 
 /// SplitMix64.

@@ -86,7 +86,10 @@ fn pages_before_a_death_are_kept_and_marked() {
 #[test]
 fn the_better_text_wins_and_the_first_wins_ties() {
     let of = |first: &[&str], second: &[&str], end: End| {
-        decide(vec![rung(FIRST, first, end), rung(SECOND, second, done())]).ok().map(|e| e.extractor.name).unwrap()
+        decide(vec![rung(FIRST, first, end), rung(SECOND, second, done())])
+            .ok()
+            .map(|e| e.extractor.name)
+            .unwrap()
     };
     assert_eq!(of(&["one page"], &["one page", "and another"], died(Cause::Timeout)), "pdf-extract");
     assert_eq!(of(&["same", "FAILED x"], &["same", "FAILED x"], done()), "pdfboss");
