@@ -43,9 +43,9 @@ impl Quality {
         self.garbage * 2 > self.all
     }
 
-    /// How much readable text there is; garbage counts against it.
+    /// How much readable text there is; garbage counts against it, and leaders of dots don't count.
     pub(crate) fn worth(&self) -> usize {
-        self.all.saturating_sub(3 * self.garbage)
+        self.letters.saturating_sub(3 * self.garbage)
     }
 }
 

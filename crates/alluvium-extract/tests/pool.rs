@@ -267,6 +267,7 @@ async fn what_a_worker_says_is_not_believed() {
         ("not normalized", frame(&piece(""), "e\u{301}".as_bytes())),
         ("an offset behind the end", frame(&bad_offset, b"text")),
         ("a frame of 16 EiB", [4u32.to_le_bytes().as_slice(), &u64::MAX.to_le_bytes()].concat()),
+        ("a heading on no line of its own", frame(&piece(r#"{"start":0,"level":9,"title":"x"}"#), b"text")),
         ("no JSON", frame(b"{{{", b"")),
         ("an end without text", frame(done, b"")),
     ];

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use alluvium_core::embed::EmbedError;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::*;
 
@@ -139,78 +140,28 @@ fn overlap_repeats_sentences_within_a_block_only() {
     assert_eq!(chunks(&text, MediaType::Plain, 64, 0).concat().matches("number 7 ").count(), 1);
 }
 
-#[test]
-#[ignore = "prints times"]
-fn times() {
-    let words = |n: usize| "word ".repeat(n);
-    let cases = [
-        ("x", "x".repeat(1_000_000)),
-        ("kanji", "漢字".repeat(500_000)),
-        ("words", words(200_000)),
-        ("sentences", "This is a sentence of words. ".repeat(40_000)),
-        ("lines", "This is a line\n".repeat(70_000)),
-        ("blanks", format!("a{}b", " ".repeat(1_000_000))),
-        ("blank lines", format!("a{}b", "\n".repeat(1_000_000))),
-        ("dots", ". ".repeat(500_000)),
-        ("dots and digits", ". 1 1 1 1 1 1 1 1".repeat(60_000)),
-        ("quotes", ">".repeat(200_000)),
-        ("items", "- ".repeat(50_000)),
-        ("brackets", "[".repeat(200_000)),
-        ("stars", "*a ".repeat(200_000)),
-        ("table", format!("|a|b|\n|-|-|\n{}", "|c|d|\n".repeat(100_000))),
-        ("headings", "# Heading\n".repeat(100_000)),
-        ("html", "<div>\n".repeat(100_000)),
-        ("ticks", (1..900).map(|n| format!("{} ", "`".repeat(n))).collect::<String>()),
-    ];
-    for (name, text) in cases {
-        for media_type in [MediaType::Plain, MediaType::Markdown] {
-            let started = std::time::Instant::now();
-            let extracted = document(&text, media_type);
-            let outline = outline::Outline::of(&extracted).headings.len();
-            let parsed = started.elapsed();
-            let tokens = Pieces.spans(&text).unwrap();
-            let places = boundaries(&extracted, &tokens, 254).len();
-            let bounded = started.elapsed();
-            let made = TokenChunker::new(256, 32).unwrap().chunk(&extracted, &Pieces).unwrap();
-            let all = started.elapsed();
-            println!(
-                "{name:16} {media_type:?}: {} bytes, outline {outline} in {parsed:?}, {places} boundaries at {bounded:?}, {} chunks at {all:?}",
-                text.len(),
-                made.len()
-            );
-        }
-    }
-}
-
 /// Deterministic documents of words that look like language.
 mod edits;
 
+/// `ALLUVIUM_EDIT_DOCUMENTS` makes the run longer: 40 takes minutes and gives steadier figures.
 #[test]
 fn an_edit_of_one_paragraph_changes_at_most_three_chunks() {
-    for shape in edits::SHAPES {
-        let reach = edits::measure(shape, 6, 60);
-        println!("{}", reach.report(shape.name));
-        assert!(reach.over(3) <= 1, "{}", reach.report(shape.name));
-        assert!(reach.mean() < 2.0 && reach.fill > 0.45, "{}", reach.report(shape.name));
-    }
-}
-
-/// The long run behind the numbers in the documentation: `cargo nextest run … --run-ignored all`.
-#[test]
-#[ignore = "takes minutes; the short form above runs always"]
-fn the_reach_of_edits_at_length() {
+    let documents = std::env::var("ALLUVIUM_EDIT_DOCUMENTS").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
     let (mut trials, mut over) = (0, 0);
     for shape in edits::SHAPES {
-        let reach = edits::measure(shape, 40, 100);
-        println!("{}", reach.report(shape.name));
+        let reach = edits::measure(shape, documents, 30);
+        let report = reach.report(shape.name);
+        println!("{report}");
+        assert!(reach.mean() < 2.0 && reach.fill > 0.45, "{report}");
+        // A paragraph that is itself several chunks long may take its neighbours along.
+        assert!(reach.over(3) * 100 <= reach.trials(), "{report}");
         (trials, over) = (trials + reach.trials(), over + reach.over(3));
     }
-    println!("{over} of {trials} edits changed more than three chunks");
-    assert!(over * 1000 <= trials);
+    assert!(over * 500 <= trials, "{over} of {trials} edits changed more than three chunks");
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, rng_seed: RngSeed::Fixed(7), ..ProptestConfig::default() })]
 
     #[test]
     fn every_text_is_cut_soundly(

@@ -37,10 +37,10 @@ const FLAT: [&str; 34] = [
     "colgroup", "rp", "rt", "html", "head", "body", "frame", "keygen",
 ];
 
-/// The most elements open at one time, by a rough count of tags: enough to see a bomb before a parser
-/// whose time is quadratic in it does.
-pub(super) fn nesting(source: &str) -> usize {
-    let (mut depth, mut most) = (0usize, 0usize);
+/// Whether more than `limit` elements are open at one time, by a rough count of tags: enough to see a bomb
+/// before a parser whose time is quadratic in it does.
+pub(super) fn nests_deeper(source: &str, limit: usize) -> bool {
+    let mut depth = 0usize;
     for tag in source.split('<').skip(1) {
         let (closing, name) = tag.strip_prefix('/').map_or((false, tag), |name| (true, name));
         let end = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
@@ -52,10 +52,12 @@ pub(super) fn nesting(source: &str) -> usize {
             depth = depth.saturating_sub(1);
         } else if !tag.split('>').next().is_some_and(|t| t.ends_with('/')) {
             depth += 1;
-            most = most.max(depth);
+            if depth > limit {
+                return true;
+            }
         }
     }
-    most
+    false
 }
 
 /// The text of the first `<title>` that is HTML's own (SVG has one, too).

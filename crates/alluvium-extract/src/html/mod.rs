@@ -19,9 +19,8 @@ pub(crate) const VERSION: &str = "1";
 
 pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<(Piece, Meta), Failure> {
     let source = decode(bytes, head::declared_charset(bytes).as_deref())?;
-    let depth = head::nesting(&source);
-    if depth > limits.nesting as usize {
-        let detail = format!("{depth} elements open at one time; at most {} are read", limits.nesting);
+    if head::nests_deeper(&source, limits.nesting as usize) {
+        let detail = format!("more than {} elements are open at one time", limits.nesting);
         return Err(Failure::new(Cause::Corrupt, detail));
     }
     let page = Html::parse_document(&source);

@@ -26,16 +26,17 @@ impl WorkerPool {
         for engine in &self.config.engines {
             let attempt = self.attempt(MediaType::Pdf, *engine, bytes).await.map_err(Error::Unavailable)?;
             let rung = Rung::new(*engine, attempt);
-            if rung.is_good() {
-                return Ok(rung.into_extracted(None));
-            }
+            let good = rung.is_good();
             rungs.push(rung);
+            if good {
+                break;
+            }
         }
         decide(rungs)
     }
 }
 
-/// The best of several attempts none of which is good.
+/// The best of several attempts, of which only the last may be good.
 fn decide(rungs: Vec<Rung>) -> Result<Extracted, Error> {
     let deaths = rungs.iter().filter(|r| r.attempt.died()).count() as u32;
     let outcomes = rungs.iter().map(Rung::outcome).collect::<Vec<_>>().join("; ");

@@ -18,7 +18,7 @@ use super::PoolConfig;
 use super::assemble::is_sound;
 use super::attempt::{Attempt, End};
 use crate::limits::Limits;
-use crate::outcome::{Failure, Piece};
+use crate::outcome::{Failure, Meta, Piece};
 use crate::pdf::PdfEngineName;
 use crate::protocol::{self, Reply, Request, Sandbox};
 
@@ -141,22 +141,29 @@ impl Worker {
         pieces: &mut Vec<Piece>,
     ) -> io::Result<End> {
         self.say(request, bytes).await?;
-        let mut room = limits.output;
+        let (mut room, mut headings) = (limits.output, limits.headings as usize);
         loop {
             let (reply, body) = self.hear(room).await?;
             match reply {
                 Reply::Piece(mut piece) => {
                     room -= body.len() as u64;
                     piece.text = String::from_utf8(body).map_err(|_| protocol_broken())?;
+                    piece.failed = piece.failed.map(bounded);
+                    headings = headings.checked_sub(piece.headings.len()).ok_or_else(protocol_broken)?;
                     if pieces.len() >= limits.pages.max(1) as usize || !is_sound(&piece) {
                         return Err(protocol_broken());
                     }
                     pieces.push(piece);
                 }
-                Reply::Done(meta) => return Ok(End::Done(meta)),
-                // A panic may have left anything behind: such a worker is not used again.
-                Reply::Failed(failure) if failure.cause == Cause::Crashed => return Ok(End::Died(failure)),
-                Reply::Failed(failure) => return Ok(End::Failed(failure)),
+                Reply::Done(meta) => {
+                    return Ok(End::Done(Meta { partial: meta.partial.map(bounded), ..meta }));
+                }
+                Reply::Failed(failure) => {
+                    let failure = Failure::new(failure.cause, failure.detail);
+                    // A panic may have left anything behind: such a worker is not used again.
+                    let crashed = failure.cause == Cause::Crashed;
+                    return Ok(if crashed { End::Died(failure) } else { End::Failed(failure) });
+                }
                 Reply::Ready { .. } => return Err(protocol_broken()),
             }
         }
@@ -217,6 +224,11 @@ impl Drop for Worker {
         self.kill_group();
         self.listener.abort();
     }
+}
+
+/// What a worker says for people, no longer than they read.
+fn bounded(said: String) -> String {
+    said.chars().take(300).collect()
 }
 
 fn protocol_broken() -> io::Error {
