@@ -15,6 +15,7 @@ mod bench;
 mod cargo;
 mod confine;
 mod demo;
+mod folder;
 mod one_build;
 mod setup;
 mod test;

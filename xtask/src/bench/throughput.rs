@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::median;
 use super::report::Section;
 use crate::cargo::{output_of, run as run_command};
+use crate::folder::copy_folder;
 use crate::setup::{self, Needs};
 use crate::workspace::Workspace;
 
@@ -103,21 +104,7 @@ fn pipeline_text(round: usize) -> String {
 /// Copies of every document, without access lists.
 fn copy_corpus(from: &Path, to: &Path) -> Result<()> {
     for copy in 0..COPIES {
-        copy_folder(from, &to.join(copy.to_string()))?;
-    }
-    Ok(())
-}
-
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_folder(&entry.path(), &target)?;
-        } else if !entry.file_name().to_string_lossy().ends_with(".acl.toml") {
-            fs::copy(entry.path(), target)?;
-        }
+        copy_folder(from, &to.join(copy.to_string()), &|name| !name.ends_with(".acl.toml"))?;
     }
     Ok(())
 }

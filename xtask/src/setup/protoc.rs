@@ -1,7 +1,7 @@
 //! The protobuf compiler, which the build of Lance calls.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use super::announce;
 use super::stamp::Stamp;
 use crate::cargo::runs;
+use crate::folder::copy_folder;
 use crate::workspace::Workspace;
 
 /// Copies `protoc` and the files that it includes out of a crate that carries them.
@@ -23,7 +24,7 @@ pub(super) fn ensure(workspace: &Workspace, stamp: &mut Stamp) -> Result<()> {
         return Ok(());
     }
     announce("protoc, which the build needs (a moment)");
-    copy_folder(&include, &workspace.tools().join("include"))?;
+    copy_folder(&include, &workspace.tools().join("include"), &|_| true)?;
     fs::create_dir_all(workspace.tools().join("bin"))?;
     let new = ours.with_extension("new");
     fs::copy(&binary, &new).with_context(|| format!("cannot copy {}", binary.display()))?;
@@ -37,20 +38,6 @@ fn vendored() -> Result<(PathBuf, PathBuf)> {
         protoc_bin_vendored::protoc_bin_path().context(install)?,
         protoc_bin_vendored::include_path().context(install)?,
     ))
-}
-
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_folder(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), &target)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
