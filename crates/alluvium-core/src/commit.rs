@@ -93,6 +93,10 @@ pub trait IndexWriter: Send {
 
     /// Merges indexes and compacts where that is due, as a publish of its own.
     async fn maintain(&mut self) -> Result<(), CommitError>;
+
+    /// Whether somebody else has published since: a person rolled back, erased, or resumed. What is in
+    /// flight was prepared over another index and must be dropped. Cheap: one look for one object.
+    async fn superseded(&self) -> Result<bool, CommitError>;
 }
 
 /// Looks up vectors that are already in the index. Shared by preparers while the writer commits.

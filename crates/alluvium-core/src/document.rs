@@ -138,4 +138,6 @@ pub struct KnownDocument {
     pub stamp: Option<String>,
     /// Hash of the access list in force.
     pub acl_hash: Option<Sha256>,
+    /// Its id is erased: no change of it is taken until that is undone, so none need be made.
+    pub erased: bool,
 }

@@ -88,7 +88,7 @@ pub enum AccessVerdict {
 
 /// Judges the content half.
 pub fn judge_content(known: &Known, content: &PreparedContent) -> ContentVerdict {
-    if known.policy.as_ref().is_some_and(|p| p.erased_seq.is_some()) {
+    if known.policy.as_ref().is_some_and(Policy::is_erased) {
         return match content {
             PreparedContent::Unsaid => ContentVerdict::Unsaid,
             _ => ContentVerdict::Erased,

@@ -45,6 +45,9 @@ pub struct Record {
     pub checkpoint: Checkpoint,
     /// Whether ingestion is paused until a person resumes it.
     pub paused: bool,
+    /// Of a rollback, the record whose content it brought back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back_to: Option<u64>,
 }
 
 /// Who wrote a record.
@@ -72,6 +75,16 @@ pub enum Reason {
     Commit,
     /// Indexes were merged or fragments compacted; what the tables hold is what they held.
     Maintenance,
+    /// Content went back to that of an earlier record.
+    Rollback,
+    /// Ingestion goes on.
+    Resume,
+    /// A document was erased.
+    Erase,
+    /// An erasure was undone: its id takes changes again.
+    Unerase,
+    /// A person retried or dropped quarantined changes.
+    Quarantine,
 }
 
 /// The tables of an index, by role.

@@ -14,8 +14,8 @@ pub struct Policy {
     pub acl_version: Version,
     /// When it was deleted, if it is.
     pub deleted: Option<Tombstone>,
-    /// The sequence number at which it was erased, if it is.
-    pub erased_seq: Option<u64>,
+    /// Its last erasure, also when that was undone.
+    pub erased: Option<Erasure>,
 }
 
 /// A deletion.
@@ -27,9 +27,46 @@ pub struct Tombstone {
     pub version: Version,
 }
 
+/// An erasure. It is remembered after it was undone: what was there before it never comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erasure {
+    /// The ledger sequence that published it.
+    pub seq: u64,
+    /// The sequence that undid it: new content is taken again.
+    pub undone_seq: Option<u64>,
+}
+
 impl Policy {
-    /// Whether these principals may find the document now.
-    pub fn admits(&self, principals: &Principals) -> bool {
-        self.deleted.is_none() && self.erased_seq.is_none() && self.acl.admits(principals)
+    /// Whether the id is erased now: nothing of it is served, and no change of it is taken.
+    pub fn is_erased(&self) -> bool {
+        self.erased.is_some_and(|erasure| erasure.undone_seq.is_none())
+    }
+
+    /// Whether content that a record held may be served at all: it is not from before an erasure.
+    pub fn survived(&self, seq: u64) -> bool {
+        self.erased.is_none_or(|erasure| erasure.undone_seq.is_some() && erasure.seq <= seq)
+    }
+
+    /// Whether these principals may find the document now, in the content that the record `seq` holds.
+    pub fn admits(&self, principals: &Principals, seq: u64) -> bool {
+        self.deleted.is_none() && self.survived(seq) && self.acl.admits(principals)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_undone_erasure_lets_only_newer_content_through() {
+        let acl = Acl { readers: vec!["a".to_owned()], ..Acl::default() };
+        let who = Principals::new(["a".to_owned()]).unwrap();
+        let erased = |undone_seq| Some(Erasure { seq: 5, undone_seq });
+        let mut policy = Policy { acl, acl_version: Version::observed(), deleted: None, erased: erased(None) };
+        assert!(policy.is_erased() && !policy.admits(&who, 4) && !policy.admits(&who, 9));
+        policy.erased = erased(Some(7));
+        assert!(!policy.is_erased() && !policy.admits(&who, 4) && policy.admits(&who, 9));
+        policy.erased = None;
+        assert!(policy.admits(&who, 4));
     }
 }

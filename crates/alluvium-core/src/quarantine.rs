@@ -61,6 +61,10 @@ pub enum Cause {
     BadVector,
     /// The id is not a valid document id.
     BadId,
+    /// The event is not a document change.
+    BadEvent,
+    /// Held back by a rollback that kept the offsets, until the content changes or a person says so.
+    RolledBack,
 }
 
 impl fmt::Display for Cause {

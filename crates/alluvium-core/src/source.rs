@@ -61,8 +61,9 @@ pub trait Source: Send {
     /// Its name.
     fn name(&self) -> &SourceName;
 
-    /// The next batch; `None` when a source that ends has ended. Blocking work is done off the async
-    /// threads by the implementation.
+    /// The next batch; `None` when a source that ends has ended. A source that follows waits until it has
+    /// something to say. After [`SourceError::Unavailable`] it may be asked again. Blocking work is done
+    /// off the async threads by the implementation.
     async fn next(&mut self, room: Room) -> Result<Option<SourceBatch>, SourceError>;
 
     /// How many documents there are to look at, once that is known; for progress.

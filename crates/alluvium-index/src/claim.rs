@@ -75,6 +75,7 @@ impl Claim<'_> {
             tables: head.map_or_else(BTreeMap::new, |h| h.tables.clone()),
             checkpoint: head.map_or_else(Default::default, |h| h.checkpoint.clone()),
             paused: head.is_some_and(|h| h.paused),
+            rolled_back_to: None,
         }
     }
 

@@ -26,6 +26,8 @@ struct DocumentColumns {
 struct PolicyColumns {
     doc_id: String,
     acl_hash: String,
+    erased_seq: Option<i64>,
+    erasure_undone_seq: Option<i64>,
 }
 
 /// Documents of a source with the content that was last seen of each: the good one, or a quarantined one
@@ -42,10 +44,12 @@ pub(crate) async fn known(tables: &Tables, source: &SourceName) -> Result<HashMa
         document.stamp = item.stamp;
     }
     let policy = tables.get(TableRole::Policy)?;
-    let batches = policy.rows(Some(&["doc_id", "acl_hash"]), Some(equals("source", source.as_str()))).await?;
+    let columns = ["doc_id", "acl_hash", "erased_seq", "erasure_undone_seq"];
+    let batches = policy.rows(Some(&columns), Some(equals("source", source.as_str()))).await?;
     for row in rows::from_batches::<PolicyColumns>(policy.name(), &batches)? {
         if let Some(document) = local(&row.doc_id, source).and_then(|local| known.get_mut(&local)) {
             document.acl_hash = Some(rows::hash(policy.name(), &row.acl_hash)?);
+            document.erased = row.erased_seq.is_some() && row.erasure_undone_seq.is_none();
         }
     }
     Ok(known)
@@ -64,6 +68,7 @@ async fn documents(tables: &Tables, source: &SourceName) -> Result<HashMap<Strin
             pipeline_fingerprint: rows::hash(table.name(), &row.pipeline_fingerprint)?,
             stamp: row.stamp,
             acl_hash: None,
+            erased: false,
         };
         known.insert(local, document);
     }

@@ -44,6 +44,15 @@ impl Ledger {
         parse(&bytes, seq).map_err(|error| IndexError::Record { name, error })
     }
 
+    /// Whether there is a record of that number: one request, however long the ledger is.
+    pub(crate) async fn holds(&self, seq: u64) -> Result<bool> {
+        match self.store.head(&StorePath::from(file_name(seq))).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(store_error(&format!("looking for ledger record {seq}"))(error)),
+        }
+    }
+
     /// Puts a record in place if its sequence number is free. An answer that was lost shows as one's
     /// own record in the way, and is success.
     pub(crate) async fn put(&self, record: &Record) -> Result<()> {

@@ -335,6 +335,6 @@ impl Planner<'_> {
 fn set_acl(policy: &mut Option<Policy>, acl: Acl, acl_version: Version) {
     match policy {
         Some(policy) => (policy.acl, policy.acl_version) = (acl, acl_version),
-        None => *policy = Some(Policy { acl, acl_version, deleted: None, erased_seq: None }),
+        None => *policy = Some(Policy { acl, acl_version, deleted: None, erased: None }),
     }
 }

@@ -4,7 +4,7 @@ use alluvium_core::access::Acl;
 use alluvium_core::document::DocumentState;
 use alluvium_core::hash::Sha256;
 use alluvium_core::ledger::TableRole;
-use alluvium_core::policy::{Policy, Tombstone};
+use alluvium_core::policy::{Erasure, Policy, Tombstone};
 use alluvium_core::version::Version;
 use arrow_array::RecordBatch;
 use jiff::Timestamp;
@@ -110,6 +110,7 @@ pub(crate) struct PolicyRow {
     pub(crate) deleted_seq: Option<i64>,
     pub(crate) deleted_version: Option<String>,
     pub(crate) erased_seq: Option<i64>,
+    pub(crate) erasure_undone_seq: Option<i64>,
     pub(crate) changed_seq: i64,
     pub(crate) changed_at: i64,
 }
@@ -135,6 +136,10 @@ pub(crate) struct QuarantineRow {
     pub(crate) entered_at: i64,
     pub(crate) entered_seq: i64,
     pub(crate) attempts: i64,
+    /// When a person asked to try it again, until that was done.
+    pub(crate) retry_seq: Option<i64>,
+    /// A person decided to do without it; the same content is not tried again.
+    pub(crate) dropped: bool,
     pub(crate) resolved_at: Option<i64>,
     pub(crate) resolved_seq: Option<i64>,
 }
@@ -226,7 +231,8 @@ impl PolicyRow {
             acl_version: version_text(&policy.acl_version),
             deleted_seq: deleted.map(|t| seq_i64(t.seq)),
             deleted_version: deleted.map(|t| version_text(&t.version)),
-            erased_seq: policy.erased_seq.map(seq_i64),
+            erased_seq: policy.erased.map(|e| seq_i64(e.seq)),
+            erasure_undone_seq: policy.erased.and_then(|e| e.undone_seq).map(seq_i64),
             changed_seq: seq_i64(seq),
             changed_at: now,
         }
@@ -249,7 +255,10 @@ impl PolicyRow {
             },
             acl_version: version("policy", &self.acl_version)?,
             deleted,
-            erased_seq: self.erased_seq.map(i64::unsigned_abs),
+            erased: self.erased_seq.map(|seq| Erasure {
+                seq: seq.unsigned_abs(),
+                undone_seq: self.erasure_undone_seq.map(i64::unsigned_abs),
+            }),
         })
     }
 }

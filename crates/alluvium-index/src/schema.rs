@@ -149,6 +149,7 @@ fn policy() -> Fields {
         int_or_null("deleted_seq"),
         text_or_null("deleted_version"),
         int_or_null("erased_seq"),
+        int_or_null("erasure_undone_seq"),
         int("changed_seq"),
         time("changed_at", false),
     ]);
@@ -174,6 +175,8 @@ fn quarantine() -> Fields {
         time("entered_at", false),
         int("entered_seq"),
         int("attempts"),
+        int_or_null("retry_seq"),
+        Field::new("dropped", DataType::Boolean, false),
         time("resolved_at", true),
         int_or_null("resolved_seq"),
     ]

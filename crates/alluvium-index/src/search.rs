@@ -138,7 +138,7 @@ impl Index {
         let batches = table.rows(None, Some(one_of("doc_id", &ids))).await?;
         let mut admits: HashMap<String, bool> = HashMap::new();
         for row in rows::from_batches::<PolicyRow>(table.name(), &batches)? {
-            let admitted = row.policy()?.admits(principals);
+            let admitted = row.policy()?.admits(principals, self.record.seq);
             admits.insert(row.doc_id, admitted);
         }
         let admitted = |hit: &HitRow| admits.get(&hit.doc_id).copied().unwrap_or(false);

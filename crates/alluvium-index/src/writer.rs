@@ -274,4 +274,9 @@ impl IndexWriter for Writer {
         let result = self.try_maintain().await;
         Ok(self.unclaim_on_error(result)?)
     }
+
+    async fn superseded(&self) -> std::result::Result<bool, CommitError> {
+        let next = self.head.as_ref().map_or(0, |h| h.seq) + 1;
+        Ok(self.ledger.holds(next).await?)
+    }
 }

@@ -74,6 +74,7 @@ mod tests {
             pipeline_fingerprint: Sha256::of("p"),
             stamp: None,
             acl_hash,
+            erased: false,
         }
     }
 

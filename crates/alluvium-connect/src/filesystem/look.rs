@@ -64,6 +64,10 @@ impl Looker {
         known: Option<&KnownDocument>,
         read_bytes: &mut u64,
     ) -> Looked {
+        // Nothing of it would be taken.
+        if known.is_some_and(|known| known.erased) {
+            return Looked::Unchanged;
+        }
         let access = self.access.of(&self.root, &entry.path);
         if trouble.is_none()
             && let Some(known) = known

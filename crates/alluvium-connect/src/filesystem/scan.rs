@@ -205,7 +205,7 @@ impl Scan {
         let Stage::Reading { looker, .. } = &self.stage else { return Ok(()) };
         let (mut ids, mut protected) = (Vec::new(), 0);
         for (local, known) in self.known.drain() {
-            if known.state == DocumentState::Deleted {
+            if known.erased || known.state == DocumentState::Deleted {
                 continue;
             }
             let path = Path::new(&local);

@@ -1,7 +1,7 @@
 //! The guard's outcome table, row by row.
 
 use super::*;
-use crate::policy::Tombstone;
+use crate::policy::{Erasure, Tombstone};
 use crate::version::VersionKind;
 
 fn v(value: u64) -> Version {
@@ -16,7 +16,7 @@ fn known(version: Version, text: &str, state: DocumentState) -> Known {
     let pipeline_fingerprint = Sha256::of("pipeline");
     Known {
         content: Some(KnownContent { version, hash: Some(Sha256::of(text)), pipeline_fingerprint, state }),
-        policy: Some(Policy { acl: acl("a"), acl_version: v(5), deleted: None, erased_seq: None }),
+        policy: Some(Policy { acl: acl("a"), acl_version: v(5), deleted: None, erased: None }),
     }
 }
 
@@ -69,7 +69,7 @@ fn a_deletion_is_not_undone_by_what_came_before_it() {
 fn an_erased_id_refuses_content() {
     let mut k = known(v(5), "t", DocumentState::Deleted);
     if let Some(policy) = &mut k.policy {
-        policy.erased_seq = Some(9);
+        policy.erased = Some(Erasure { seq: 9, undone_seq: None });
     }
     assert_eq!(judge_content(&k, &PreparedContent::Deleted { version: v(9) }), ContentVerdict::Erased);
     assert_eq!(judge_content(&k, &PreparedContent::Unsaid), ContentVerdict::Unsaid);

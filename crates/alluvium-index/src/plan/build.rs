@@ -257,6 +257,8 @@ pub(super) fn quarantine_row(
         entered_at: earlier.map_or(context.now, |q| q.entered_at),
         entered_seq: earlier.map_or(seq_i64(context.seq), |q| q.entered_seq),
         attempts: earlier.map_or(1, |q| q.attempts + 1),
+        retry_seq: None,
+        dropped: false,
         resolved_at: None,
         resolved_seq: None,
         id,

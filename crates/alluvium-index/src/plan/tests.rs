@@ -35,7 +35,7 @@ fn refusal() -> PreparedContent {
 }
 
 fn served() -> HashMap<String, Facts> {
-    let policy = Policy { acl: acl("g"), acl_version: Version::observed(), deleted: None, erased_seq: None };
+    let policy = Policy { acl: acl("g"), acl_version: Version::observed(), deleted: None, erased: None };
     let document = DocumentFacts {
         doc_id: "s/a".to_owned(),
         uri: "u".to_owned(),

@@ -346,6 +346,10 @@ impl IndexWriter for Writer {
         Ok(Committed { counts, published: Some(Publish { seq: number as u64 + 1, generation }) })
     }
 
+    async fn superseded(&self) -> Result<bool, CommitError> {
+        Ok(false)
+    }
+
     async fn maintain(&mut self) -> Result<(), CommitError> {
         self.0.maintained.fetch_add(1, Ordering::SeqCst);
         Ok(())

@@ -188,6 +188,7 @@ impl World {
             pipeline_fingerprint: self.fingerprint.clone(),
             stamp: None,
             acl_hash: None,
+            erased: false,
         };
         let known = self.known.entry(change.doc_id.local().to_owned()).or_insert(fresh);
         match &change.access {
