@@ -93,14 +93,15 @@ impl Claim<'_> {
 
     async fn restore(&self, role: TableRole, name: &str, version: Option<u64>) -> Result<Table> {
         let path = self.layout.table(name);
-        match version {
-            Some(version) => Table::open(name, &path, version, self.session.clone()).await?.restore().await,
+        let table = match version {
+            Some(version) => Table::open(name, &path, version, self.session.clone()).await?.restore().await?,
             None => {
                 let empty = RecordBatch::new_empty(Arc::new(schema(role, self.fingerprint.model.dimension)));
-                let table = Table::create(name, &path, empty, self.session.clone()).await?;
-                crate::maintain::create_indexes(role, table).await
+                Table::create(name, &path, empty, self.session.clone()).await?
             }
-        }
+        };
+        // A restored version may be from before an index was thought of.
+        crate::maintain::create_indexes(role, table).await
     }
 }
 

@@ -23,6 +23,8 @@ pub enum ErrorKind {
     Corrupt,
     /// There is no such thing.
     NotFound,
+    /// What was asked can't be answered, whatever the index holds.
+    Request,
 }
 
 /// Why an index could not be read or written.
@@ -91,6 +93,9 @@ pub enum IndexError {
         /// What is wrong.
         message: String,
     },
+    /// A search that can't be carried out.
+    #[error("{0}")]
+    Request(String),
     /// Progress that does not fit.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -127,6 +132,7 @@ impl IndexError {
             Self::OtherGeneration { .. } => ErrorKind::OtherGeneration,
             Self::Record { .. } | Self::MissingVersion { .. } | Self::Shape { .. } => ErrorKind::Corrupt,
             Self::Checkpoint(_) => ErrorKind::Corrupt,
+            Self::Request(_) => ErrorKind::Request,
             Self::Storage { .. } | Self::Io { .. } => ErrorKind::Storage,
         }
     }
@@ -147,6 +153,7 @@ impl IndexError {
                 "restore the index folder from a copy, or move it away and run `alluvium backfill`"
             }
             ErrorKind::NotFound => "check the name",
+            ErrorKind::Request => "ask otherwise",
         }
     }
 

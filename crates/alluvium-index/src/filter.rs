@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, StringArray};
 use datafusion_common::ScalarValue;
 use datafusion_common::utils::SingleRowListArrayBuilder;
 use datafusion_expr::{Expr, col, lit};
-use datafusion_functions_nested::expr_fn::array_has_any;
+use datafusion_functions_nested::expr_fn::{array_has, array_has_any};
 
 /// `column` is one of `values`.
 pub(crate) fn one_of<S: AsRef<str>>(column: &str, values: &[S]) -> Expr {
@@ -18,6 +18,11 @@ pub(crate) fn one_of<S: AsRef<str>>(column: &str, values: &[S]) -> Expr {
 /// `column` equals `value`.
 pub(crate) fn equals(column: &str, value: &str) -> Expr {
     col(column).eq(lit(value.to_owned()))
+}
+
+/// The list in `column` holds `value`.
+pub(crate) fn holds(column: &str, value: &str) -> Expr {
+    array_has(col(column), lit(value.to_owned()))
 }
 
 /// The pre-filter of every search: some principal is a reader and none is denied.

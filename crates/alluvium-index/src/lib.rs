@@ -9,6 +9,7 @@ mod error;
 mod explain;
 mod filter;
 mod guarded;
+mod indexes;
 mod known;
 mod layout;
 mod ledger;
@@ -24,13 +25,17 @@ mod status;
 mod storage;
 mod table;
 mod tables;
+mod tuning;
 mod writer;
 
 pub use error::{ErrorKind, IndexError};
 pub use explain::Explanation;
 pub use reader::{Index, QuarantineItem};
 pub use schema::schema_json;
-pub use search::Hit;
+pub use search::{
+    Condition, ConditionError, Found, Hit, LegPlan, Scan, SearchMode, SearchPlan, SearchRequest,
+};
 pub use status::{DocumentCounts, LiveStatus, SourceStatus, Status};
 pub use storage::Durability;
+pub use tuning::Tuning;
 pub use writer::{Options, Writer};

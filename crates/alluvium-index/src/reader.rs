@@ -17,6 +17,7 @@ use crate::known;
 use crate::layout::Layout;
 use crate::ledger::Ledger;
 use crate::rows::{self, QuarantineRow, timestamp};
+use crate::search::View;
 use crate::tables::Tables;
 
 /// An index at one record: every read of it is of one consistent snapshot.
@@ -24,6 +25,8 @@ use crate::tables::Tables;
 pub struct Index {
     pub(crate) record: Record,
     pub(crate) tables: Tables,
+    /// How it is searched.
+    pub(crate) view: View,
 }
 
 /// A refused change that waits in quarantine.
@@ -53,7 +56,7 @@ pub struct QuarantineItem {
 
 impl Index {
     pub(crate) fn new(record: Record, tables: Tables) -> Self {
-        Self { record, tables }
+        Self { record, tables, view: View::default() }
     }
 
     /// Opens the newest record of the index at `root`; `None` where nothing has been published yet.
@@ -65,7 +68,7 @@ impl Index {
         let head = Ledger::open(&layout)?.head().await?;
         let Some(record) = head.filter(|record| !record.tables.is_empty()) else { return Ok(None) };
         let tables = Tables::open(&layout, &record, &Arc::new(Session::default())).await?;
-        Ok(Some(Self { record, tables }))
+        Ok(Some(Self::new(record, tables)))
     }
 
     /// The record.

@@ -1,174 +1,139 @@
-//! Vector search, as somebody.
+//! Search, as somebody: by meaning, by words, or both.
 //!
-//! The access list is a pre-filter, so that forbidden rows take no place among the nearest; and every hit
-//! is checked again against `policy`, so that a copy that went wrong can't leak.
-
-use std::collections::{HashMap, HashSet};
-use std::path::Path;
+//! Invariants:
+//! - there is no search without [`Principals`];
+//! - the access list is a pre-filter, so that forbidden rows take no place among the best, and what the
+//!   caller typed becomes values in expressions and words to look up, never SQL text nor a query language;
+//! - every hit is checked again against `policy`, the newest one where the caller has it, so that neither
+//!   a copy that went wrong nor an old version can leak. What the check drops is made up for by fetching
+//!   more;
+//! - rows that no index covers yet are found like all others.
 
 use alluvium_core::access::Principals;
 use alluvium_core::ledger::TableRole;
-use arrow_array::RecordBatch;
-use futures::TryStreamExt;
-use jiff::Timestamp;
-use lancedb::DistanceType;
-use lancedb::query::{ExecutableQuery, QueryBase, Select};
-use serde::{Deserialize, Serialize};
+use datafusion_expr::Expr;
 
 use crate::error::{IndexError, Result};
-use crate::filter::{one_of, readable_by};
+use crate::filter::readable_by;
 use crate::reader::Index;
-use crate::rows::{self, PolicyRow, timestamp};
+use crate::tuning::Tuning;
 
-/// A passage that was found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Hit {
-    /// The chunk.
-    pub chunk_id: String,
-    /// Its document.
-    pub doc_id: String,
-    /// Where a person finds the document.
-    pub uri: String,
-    /// The document's title.
-    pub title: String,
-    /// The chunk's text.
-    pub text: String,
-    /// Cosine similarity; higher is better.
-    pub score: f64,
-    /// First page, from 1.
-    pub page_start: Option<i64>,
-    /// Last page, inclusive.
-    pub page_end: Option<i64>,
-    /// First code point in the extracted text.
-    pub char_start: i64,
-    /// The code point after the last.
-    pub char_end: i64,
-    /// Enclosing headings, outermost first.
-    pub heading_path: Vec<String>,
-    /// When the document was last modified.
-    pub modified_at: Option<Timestamp>,
-    /// When this row was written.
-    pub indexed_at: Timestamp,
+mod condition;
+mod fuse;
+mod hit;
+mod judge;
+mod leg;
+mod plan;
+mod view;
+mod words;
+
+pub use condition::{Condition, ConditionError};
+pub use hit::Hit;
+pub use plan::{LegPlan, Scan, SearchMode, SearchPlan};
+pub(crate) use view::View;
+
+use judge::Judge;
+use leg::{Leg, Legs};
+use words::words;
+
+/// Most hits of one search.
+const MAX_LIMIT: usize = 10_000;
+/// Most conditions of one search: each makes the filter deeper.
+const MAX_CONDITIONS: usize = 64;
+
+/// What is looked for, and by whom.
+#[derive(Debug, Clone, Copy)]
+pub struct SearchRequest<'a> {
+    /// Who asks: the union of what these may read.
+    pub principals: &'a Principals,
+    /// By what.
+    pub mode: SearchMode,
+    /// The query, as words. Any text will do, and none of it is syntax.
+    pub text: &'a str,
+    /// The query as the index's model embeds it; needed by every mode but full text.
+    pub vector: Option<&'a [f32]>,
+    /// Most hits; 10,000 is the most that a search gives.
+    pub limit: usize,
+    /// What must hold of every hit.
+    pub conditions: &'a [Condition],
 }
 
-#[derive(Debug, Deserialize)]
-struct HitRow {
-    chunk_id: String,
-    doc_id: String,
-    uri: String,
-    title: String,
-    text: String,
-    #[serde(rename = "_distance")]
-    distance: f32,
-    page_start: Option<i64>,
-    page_end: Option<i64>,
-    char_start: i64,
-    char_end: i64,
-    heading_path: Vec<String>,
-    modified_at: Option<i64>,
-    indexed_at: i64,
+/// What was found, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Best first.
+    pub hits: Vec<Hit>,
+    /// How they were found.
+    pub plan: SearchPlan,
 }
-
-const COLUMNS: [&str; 13] = [
-    "chunk_id",
-    "doc_id",
-    "uri",
-    "title",
-    "text",
-    "_distance",
-    "page_start",
-    "page_end",
-    "char_start",
-    "char_end",
-    "heading_path",
-    "modified_at",
-    "indexed_at",
-];
-
-/// Most times that a search is widened because the check against `policy` dropped hits.
-const MAX_ROUNDS: u32 = 6;
 
 impl Index {
-    /// The passages nearest to `vector` among those that `principals` may read, best first.
-    pub async fn search(&self, principals: &Principals, vector: &[f32], limit: usize) -> Result<Vec<Hit>> {
-        let mut fetch = limit;
-        for round in 1.. {
-            let rows = self.nearest(principals, vector, fetch).await?;
-            let exhausted = rows.len() < fetch;
-            let hits = self.admitted(principals, rows).await?;
-            if hits.len() >= limit || exhausted || round == MAX_ROUNDS {
-                return Ok(hits.into_iter().take(limit).map(hit).collect());
-            }
-            fetch = fetch.saturating_mul(4);
-        }
-        Ok(Vec::new())
+    /// The same index, whose hits are checked against the policy of `newest`. Whoever searches an old
+    /// record must do this: what was deleted, erased or closed since is not served again.
+    pub fn judged_by(mut self, newest: &Index) -> Result<Self> {
+        self.view.set_policy(newest.tables.get(TableRole::Policy)?.clone());
+        Ok(self)
     }
 
-    async fn nearest(&self, principals: &Principals, vector: &[f32], limit: usize) -> Result<Vec<HitRow>> {
-        let chunks = self.tables.get(TableRole::Chunks)?;
-        let query = async {
-            let table = open_as_client(chunks.dataset().uri(), chunks.name(), chunks.version()).await?;
-            let stream = table
-                .query()
-                .nearest_to(vector)?
-                .column("vector")
-                .distance_type(DistanceType::Cosine)
-                .only_if_expr(readable_by(principals))
-                .limit(limit)
-                .select(Select::columns(&COLUMNS))
-                .execute()
-                .await?;
-            stream.try_collect::<Vec<RecordBatch>>().await
+    /// The same index with other sizes.
+    pub fn tuned(mut self, tuning: Tuning) -> Self {
+        self.view.set_tuning(tuning);
+        self
+    }
+
+    /// The best passages among those that the principals may read.
+    pub async fn search(&self, request: &SearchRequest<'_>) -> Result<Found> {
+        let (by_vector, text) = self.checked(request)?;
+        let limit = request.limit.min(MAX_LIMIT);
+        let legs = Legs::new(self, filter(request)).await?;
+        let policy = match self.view.policy() {
+            Some(newest) => newest,
+            None => self.tables.get(TableRole::Policy)?,
         };
-        let batches = query.await.map_err(|e: lancedb::Error| IndexError::Storage {
-            action: format!("searching table {}", chunks.name()),
-            message: e.to_string(),
-        })?;
-        rows::from_batches(chunks.name(), &batches)
+        let mut judge = Judge::new(policy, request.principals, self.record.seq);
+        let mut plan = legs.plan(request.mode);
+        let wanted = if request.mode == SearchMode::Hybrid { fuse::depth(limit) } else { limit };
+        let mut lists = Vec::new();
+        if let Some(vector) = by_vector.filter(|_| wanted > 0) {
+            let scan = legs.scan(&mut plan).await?;
+            lists.push(legs.run(Leg::Vector { vector, scan }, wanted, &mut judge, &mut plan).await?);
+        }
+        if let Some(text) = text.filter(|_| wanted > 0) {
+            lists.push(legs.run(Leg::Words { text }, wanted, &mut judge, &mut plan).await?);
+        }
+        let mut hits = match request.mode {
+            SearchMode::Hybrid => fuse::hits(lists),
+            SearchMode::Vector | SearchMode::Fts => lists.into_iter().flatten().collect(),
+        };
+        hits.truncate(limit);
+        Ok(Found { hits, plan })
     }
 
-    /// Drops what the newest policy forbids.
-    async fn admitted(&self, principals: &Principals, hits: Vec<HitRow>) -> Result<Vec<HitRow>> {
-        let ids: HashSet<&str> = hits.iter().map(|h| h.doc_id.as_str()).collect();
-        let ids: Vec<&str> = ids.into_iter().collect();
-        if ids.is_empty() {
-            return Ok(hits);
+    /// What the legs search for: none of a leg that the mode lacks, or of a text without a word.
+    fn checked<'a>(&self, request: &SearchRequest<'a>) -> Result<(Option<&'a [f32]>, Option<&'a str>)> {
+        if request.conditions.len() > MAX_CONDITIONS {
+            let message = format!("a search takes at most {MAX_CONDITIONS} conditions");
+            return Err(IndexError::Request(message));
         }
-        let table = self.tables.get(TableRole::Policy)?;
-        let batches = table.rows(None, Some(one_of("doc_id", &ids))).await?;
-        let mut admits: HashMap<String, bool> = HashMap::new();
-        for row in rows::from_batches::<PolicyRow>(table.name(), &batches)? {
-            let admitted = row.policy()?.admits(principals, self.record.seq);
-            admits.insert(row.doc_id, admitted);
+        if request.mode == SearchMode::Fts {
+            return Ok((None, words(request.text)));
         }
-        let admitted = |hit: &HitRow| admits.get(&hit.doc_id).copied().unwrap_or(false);
-        Ok(hits.into_iter().filter(admitted).collect())
+        let dimension = self.record.fingerprint.model.dimension;
+        match request.vector {
+            Some(vector) if vector.len() == dimension && vector.iter().all(|v| v.is_finite()) => {
+                let text = words(request.text).filter(|_| request.mode == SearchMode::Hybrid);
+                Ok((Some(vector), text))
+            }
+            _ => {
+                let message = format!("a search by meaning takes a vector of {dimension} finite numbers");
+                Err(IndexError::Request(message))
+            }
+        }
     }
 }
 
-/// Opens a table as any LanceDB client does, at a version.
-async fn open_as_client(uri: &str, name: &str, version: u64) -> lancedb::Result<lancedb::Table> {
-    let folder = Path::new(uri).parent().map(|p| p.to_string_lossy().into_owned()).unwrap_or_default();
-    let connection = lancedb::connect(&folder).execute().await?;
-    let table = connection.open_table(name).execute().await?;
-    table.checkout(version).await?;
-    Ok(table)
-}
-
-fn hit(row: HitRow) -> Hit {
-    Hit {
-        chunk_id: row.chunk_id,
-        doc_id: row.doc_id,
-        uri: row.uri,
-        title: row.title,
-        text: row.text,
-        score: 1.0 - f64::from(row.distance),
-        page_start: row.page_start,
-        page_end: row.page_end,
-        char_start: row.char_start,
-        char_end: row.char_end,
-        heading_path: row.heading_path,
-        modified_at: row.modified_at.map(timestamp),
-        indexed_at: timestamp(row.indexed_at),
-    }
+/// The pre-filter: access first, then the conditions.
+fn filter(request: &SearchRequest<'_>) -> Expr {
+    let access = readable_by(request.principals);
+    request.conditions.iter().fold(access, |filter, condition| filter.and(condition.expression()))
 }

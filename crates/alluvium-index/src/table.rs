@@ -119,6 +119,13 @@ impl Table {
         scan.count_rows().await.map_err(IndexError::storage(action))
     }
 
+    /// How many rows there are; the manifest knows.
+    pub(crate) async fn row_count(&self) -> Result<u64> {
+        let action = format!("counting rows of table {}", self.name);
+        let rows = self.dataset.count_rows(None).await.map_err(IndexError::storage(action))?;
+        Ok(rows as u64)
+    }
+
     /// Removes the rows that match `filter` and adds `new`, in one commit.
     pub(crate) async fn replace(&self, filter: Option<Expr>, new: Option<RecordBatch>) -> Result<Self> {
         let removed = match filter {

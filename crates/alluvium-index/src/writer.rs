@@ -31,6 +31,7 @@ use crate::plan::{self, Context, Plan};
 use crate::reader::Index;
 use crate::storage::{self, Durability};
 use crate::tables::Tables;
+use crate::tuning::Tuning;
 
 mod apply;
 
@@ -53,6 +54,7 @@ pub struct Writer {
     fingerprint: GenerationFingerprint,
     generation: Generation,
     options: Options,
+    tuning: Tuning,
     head: Option<Record>,
     claimed: bool,
     /// The tables of `head`; shared with look-ups, which follow every publish.
@@ -96,11 +98,18 @@ impl Writer {
             fingerprint: fingerprint.clone(),
             generation,
             options,
+            tuning: Tuning::default(),
             head,
             claimed: false,
             tables: Arc::new(RwLock::new(tables)),
             _lock: lock,
         })
+    }
+
+    /// The same writer with other sizes.
+    pub fn tuned(mut self, tuning: Tuning) -> Self {
+        self.tuning = tuning;
+        self
     }
 
     /// The newest record; `None` before the first publish.
@@ -240,7 +249,7 @@ impl Writer {
         let Some(tables) = self.tables() else { return Ok(()) };
         let mut due = Vec::new();
         for role in TableRole::ALL {
-            if crate::maintain::due(tables.get(role)?).await? {
+            if crate::maintain::due(role, tables.get(role)?, &self.tuning).await? {
                 due.push(role);
             }
         }
@@ -249,7 +258,7 @@ impl Writer {
         }
         let (head, mut tables) = self.claimed().await?;
         for role in due {
-            let maintained = crate::maintain::maintain(tables.get(role)?).await?;
+            let maintained = crate::maintain::maintain(role, tables.get(role)?, &self.tuning).await?;
             tables.set(role, maintained);
         }
         self.publish(&head, tables, Reason::Maintenance, &[], Counts::default()).await.map(drop)

@@ -7,9 +7,9 @@ use alluvium_core::change::AccessChange;
 use alluvium_core::commit::{Batch, IndexWriter};
 use alluvium_core::id::DocId;
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
-use alluvium_index::{ErrorKind, Index};
+use alluvium_index::{ErrorKind, Index, SearchMode};
 use common::{
-    access_only, acl, commit, delete, denying, found, open_writer, refused, upsert, vector, who, writer,
+    Ask, access_only, acl, commit, delete, denying, found, open_writer, refused, upsert, vector, writer,
 };
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn a_reader_keeps_its_snapshot() {
     commit(&mut w, vec![upsert("s/a", "old", acl(&["g"]))]).await;
     let reader = Index::open(dir.path()).await.unwrap().unwrap();
     commit(&mut w, vec![upsert("s/a", "new", acl(&["g"]))]).await;
-    let hits = reader.search(&who(&["g"]), &vector("any"), 10).await.unwrap();
+    let hits = Ask::by(SearchMode::Vector, "any").of(&reader, &["g"]).await.hits;
     assert_eq!(hits.iter().map(|h| h.text.as_str()).collect::<Vec<_>>(), ["old"]);
 }
 
@@ -186,7 +186,7 @@ async fn explain_names_every_step() {
     let mut w = writer(dir.path()).await;
     commit(&mut w, vec![upsert("s/a", "öne\n\ntwo", acl(&["g"]))]).await;
     let index = Index::open(dir.path()).await.unwrap().unwrap();
-    let hit = index.search(&who(&["g"]), &vector("two"), 1).await.unwrap().remove(0);
+    let hit = Ask::by(SearchMode::Vector, "two").of(&index, &["g"]).await.hits.remove(0);
     assert_eq!((hit.text.as_str(), hit.char_start, hit.char_end), ("two", 5, 8));
     assert!(hit.score > 0.999, "{}", hit.score);
     let explanation = index.explain(&hit.chunk_id).await.unwrap().unwrap();

@@ -145,6 +145,7 @@ impl From<IndexError> for Failure {
             ErrorKind::Storage => (Exit::Failed, "storage"),
             ErrorKind::Corrupt => (Exit::Failed, "index_corrupt"),
             ErrorKind::NotFound => (Exit::Failed, "not_found"),
+            ErrorKind::Request => (Exit::Usage, "usage"),
         };
         Self::new(exit, code, &error).next(error.next())
     }

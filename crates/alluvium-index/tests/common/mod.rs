@@ -17,7 +17,7 @@ use alluvium_core::hash::Sha256;
 use alluvium_core::id::{DocId, PipelineName};
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
 use alluvium_core::version::Version;
-use alluvium_index::{Durability, Hit, Index, Options, Writer};
+use alluvium_index::{Condition, Durability, Found, Hit, Index, Options, SearchMode, SearchRequest, Writer};
 
 pub const DIMENSION: usize = 8;
 
@@ -103,6 +103,15 @@ pub fn upsert(id: &str, text: &str, access: AccessChange) -> Prepared {
     prepared(id, PreparedContent::Indexed(Box::new(content)), access)
 }
 
+/// An upsert with `metadata` and a title.
+pub fn described(id: &str, text: &str, metadata: &[&str], access: AccessChange) -> Prepared {
+    let mut change = upsert(id, text, access);
+    if let PreparedContent::Indexed(content) = &mut change.content {
+        content.metadata = metadata.iter().map(|m| (*m).to_owned()).collect();
+    }
+    change
+}
+
 pub fn prepared(id: &str, content: PreparedContent, access: AccessChange) -> Prepared {
     let origin = Origin { position: "scan".to_owned(), ..Origin::default() };
     Prepared { doc_id: DocId::parse(id).unwrap(), content, access, origin }
@@ -137,11 +146,43 @@ pub fn who(principals: &[&str]) -> Principals {
     Principals::new(principals.iter().map(|p| (*p).to_owned())).unwrap()
 }
 
-/// Everything that somebody can find, as sorted `doc_id: text`.
+/// Everything that somebody can find by vector, as sorted `doc_id: text`.
 pub async fn found(root: &Path, principals: &[&str]) -> Vec<String> {
     let Some(index) = Index::open(root).await.unwrap() else { return vec![] };
-    let hits = index.search(&who(principals), &vector("any"), 10_000).await.unwrap();
-    let mut found: Vec<String> = hits.iter().map(|h: &Hit| format!("{}: {}", h.doc_id, h.text)).collect();
+    let ask = Ask { limit: 10_000, ..Ask::by(SearchMode::Vector, "any") };
+    sorted(&ask.of(&index, principals).await.hits)
+}
+
+pub fn sorted(hits: &[Hit]) -> Vec<String> {
+    let mut found: Vec<String> = hits.iter().map(|h| format!("{}: {}", h.doc_id, h.text)).collect();
     found.sort();
     found
+}
+
+/// A search whose vector is made from its text.
+#[derive(Clone)]
+pub struct Ask<'a> {
+    pub mode: SearchMode,
+    pub text: &'a str,
+    pub limit: usize,
+    pub conditions: Vec<Condition>,
+}
+
+impl<'a> Ask<'a> {
+    pub fn by(mode: SearchMode, text: &'a str) -> Self {
+        Self { mode, text, limit: 10, conditions: vec![] }
+    }
+
+    pub async fn of(&self, index: &Index, principals: &[&str]) -> Found {
+        let (principals, vector) = (who(principals), vector(self.text));
+        let request = SearchRequest {
+            principals: &principals,
+            mode: self.mode,
+            text: self.text,
+            vector: Some(&vector),
+            limit: self.limit,
+            conditions: &self.conditions,
+        };
+        index.search(&request).await.unwrap()
+    }
 }

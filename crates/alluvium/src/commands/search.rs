@@ -2,6 +2,7 @@
 
 use alluvium_core::access::Principals;
 use alluvium_core::embed::Model;
+use alluvium_index::{SearchMode, SearchRequest};
 
 use crate::cli::{self, Format};
 use crate::compose::{Shape, check_generation, open_index, read_pipeline};
@@ -27,7 +28,15 @@ pub(crate) async fn run(arguments: &cli::Search, format: Format) -> Result<Exit,
     let shape = Shape::open(&spec)?;
     check_generation(&spec, index.record(), &shape.fingerprint)?;
     let vector = shape.model.session()?.embed_query(&arguments.query)?;
-    let hits = index.search(&principals, &vector, usize::from(arguments.limit)).await?;
+    let request = SearchRequest {
+        principals: &principals,
+        mode: SearchMode::Vector,
+        text: &arguments.query,
+        vector: Some(&vector),
+        limit: usize::from(arguments.limit),
+        conditions: &[],
+    };
+    let hits = index.search(&request).await?.hits;
     let live = LiveShort { seq: index.record().seq, generation: index.record().generation.to_string() };
     let result = SearchResult { live, hits: hits.into_iter().map(Hit::from).collect() };
     output::result(format, &result, text)?;

@@ -1,0 +1,203 @@
+//! One ranked list: fetched, checked, and fetched deeper where the check dropped hits.
+
+use std::time::Instant;
+
+use alluvium_core::ledger::TableRole;
+use arrow_array::RecordBatch;
+use datafusion_expr::Expr;
+use futures::TryStreamExt;
+use lance_index::scalar::FullTextSearchQuery;
+use lance_index::scalar::inverted::query::MatchQuery;
+use lancedb::DistanceType;
+use lancedb::query::{ExecutableQuery, QueryBase, Select};
+
+use crate::error::{IndexError, Result};
+use crate::indexes::{Coverage, TEXT, VECTOR};
+use crate::reader::Index;
+use crate::rows;
+use crate::search::fuse::best_first;
+use crate::search::hit::{COLUMNS, DISTANCE, Hit, HitRow, SCORE};
+use crate::search::judge::Judge;
+use crate::search::plan::{LegPlan, Scan, SearchMode, SearchPlan};
+use crate::table::Table;
+use crate::tuning::Tuning;
+
+/// Most times that a list is fetched deeper because the check against `policy` dropped hits.
+const MAX_ROUNDS: u32 = 6;
+/// How much deeper each time.
+const DEEPER: usize = 4;
+/// Most candidates that are fetched at once.
+const MAX_FETCH: usize = 100_000;
+/// Partitions of the vector index that are probed at least; more where they hold too few admitted rows.
+const PROBES: usize = 20;
+/// The filter's share of the table down to which that many probes were measured to find everything.
+const PROBED_SHARE: u64 = 20;
+/// How many times more candidates are compared by their full vectors than are asked for.
+const REFINE: u32 = 5;
+
+/// What a list is ranked by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Leg<'a> {
+    /// Nearness to a vector.
+    Vector { vector: &'a [f32], scan: Scan },
+    /// Words, any of them.
+    Words { text: &'a str },
+}
+
+/// All that the legs of one search share.
+pub(crate) struct Legs<'a> {
+    client: &'a lancedb::Table,
+    chunks: &'a Table,
+    coverage: Coverage,
+    filter: Expr,
+    rows: u64,
+    tuning: &'a Tuning,
+}
+
+impl<'a> Legs<'a> {
+    /// Legs over what `filter` admits.
+    pub(crate) async fn new(index: &'a Index, filter: Expr) -> Result<Self> {
+        let chunks = index.tables.get(TableRole::Chunks)?;
+        Ok(Self {
+            client: index.view.client(chunks).await?,
+            chunks,
+            coverage: Coverage::of(chunks).await?,
+            filter,
+            rows: chunks.row_count().await?,
+            tuning: index.view.tuning(),
+        })
+    }
+
+    /// A plan without legs.
+    pub(crate) fn plan(&self, mode: SearchMode) -> SearchPlan {
+        SearchPlan { mode, rows: self.rows, admitted: None, legs: Vec::new() }
+    }
+
+    /// How vectors are compared. What the filter admits is counted only where it decides.
+    pub(crate) async fn scan(&self, plan: &mut SearchPlan) -> Result<Scan> {
+        if self.rows <= self.tuning.exact_rows || !self.coverage.answers(VECTOR) {
+            return Ok(Scan::Exact);
+        }
+        let admitted = self.chunks.count(Some(self.filter.clone())).await?;
+        plan.admitted = Some(admitted);
+        Ok(if admitted <= self.tuning.exact_rows { Scan::Exact } else { Scan::Index })
+    }
+
+    /// The best `wanted` of one list that the judge admits, and its part of the plan.
+    pub(crate) async fn run(
+        &self,
+        leg: Leg<'_>,
+        wanted: usize,
+        judge: &mut Judge<'_>,
+        plan: &mut SearchPlan,
+    ) -> Result<Vec<Hit>> {
+        let start = Instant::now();
+        let mut fetch = wanted;
+        let mut rounds = 1;
+        loop {
+            let candidates = self.fetch(leg, fetch, plan.admitted).await?;
+            let fetched = candidates.len();
+            let mut hits = judge.admitted(candidates).await?;
+            let enough = hits.len() >= wanted || fetched < fetch;
+            if enough || rounds == MAX_ROUNDS || fetch >= MAX_FETCH {
+                plan.legs.push(LegPlan {
+                    mode: leg.mode(),
+                    scan: self.scan_of(leg),
+                    fetched,
+                    dropped: fetched - hits.len(),
+                    rounds,
+                    milliseconds: start.elapsed().as_secs_f64() * 1000.0,
+                });
+                hits.truncate(wanted);
+                return Ok(hits);
+            }
+            fetch = fetch.saturating_mul(DEEPER).min(MAX_FETCH);
+            rounds += 1;
+        }
+    }
+
+    fn scan_of(&self, leg: Leg<'_>) -> Scan {
+        match leg {
+            Leg::Vector { scan, .. } => scan,
+            Leg::Words { .. } if self.coverage.answers(TEXT) => Scan::Index,
+            Leg::Words { .. } => Scan::Exact,
+        }
+    }
+
+    async fn fetch(&self, leg: Leg<'_>, limit: usize, admitted: Option<u64>) -> Result<Vec<Hit>> {
+        let found = match leg {
+            Leg::Vector { vector, scan } => {
+                let probes = probes(self.rows, admitted);
+                Box::pin(self.nearest(vector, scan, probes, limit)).await
+            }
+            Leg::Words { text } => Box::pin(self.matching(text, limit)).await,
+        };
+        let batches = found.map_err(|e| IndexError::Storage {
+            action: format!("searching table {}", self.chunks.name()),
+            message: e.to_string(),
+        })?;
+        let found = rows::from_batches::<HitRow>(self.chunks.name(), &batches)?;
+        let mut hits: Vec<Hit> = found.into_iter().map(Hit::from).collect();
+        hits.sort_by(|a, b| best_first((a.score, &a.chunk_id), (b.score, &b.chunk_id)));
+        Ok(hits)
+    }
+
+    async fn nearest(
+        &self,
+        vector: &[f32],
+        scan: Scan,
+        probes: usize,
+        limit: usize,
+    ) -> lancedb::Result<Vec<RecordBatch>> {
+        let query = self.query(DISTANCE, limit).nearest_to(vector)?;
+        let query = query.column(VECTOR).distance_type(DistanceType::Cosine);
+        let query = match scan {
+            Scan::Exact => query.bypass_vector_index(),
+            Scan::Index => query.minimum_nprobes(probes)?.maximum_nprobes(None)?.refine_factor(REFINE),
+        };
+        query.execute().await?.try_collect().await
+    }
+
+    async fn matching(&self, text: &str, limit: usize) -> lancedb::Result<Vec<RecordBatch>> {
+        let words = MatchQuery::new(text.to_owned()).with_column(Some(TEXT.to_owned()));
+        let query = self.query(SCORE, limit).full_text_search(FullTextSearchQuery::new_query(words.into()));
+        query.execute().await?.try_collect().await
+    }
+
+    fn query(&self, rank: &str, limit: usize) -> lancedb::query::Query {
+        let columns: Vec<&str> = COLUMNS.into_iter().chain([rank]).collect();
+        let query = self.client.query().only_if_expr(self.filter.clone());
+        query.limit(limit).select(Select::columns(&columns))
+    }
+}
+
+impl Leg<'_> {
+    fn mode(self) -> SearchMode {
+        match self {
+            Self::Vector { .. } => SearchMode::Vector,
+            Self::Words { .. } => SearchMode::Fts,
+        }
+    }
+}
+
+/// Probes for a filter that admits so many rows: below the measured share, more in proportion, so that as
+/// many admitted rows are looked at.
+fn probes(rows: u64, admitted: Option<u64>) -> usize {
+    let admitted = admitted.unwrap_or(rows).max(1);
+    let times = rows.div_ceil(admitted.saturating_mul(PROBED_SHARE)).max(1);
+    usize::try_from(times).unwrap_or(usize::MAX).saturating_mul(PROBES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn narrow_filters_are_probed_wider() {
+        assert_eq!(probes(1_000_000, None), PROBES);
+        assert_eq!(probes(1_000_000, Some(50_000)), PROBES);
+        assert_eq!(probes(10_000_000, Some(100_000)), PROBES * 5);
+        assert_eq!(probes(10_000_000, Some(0)), PROBES * 500_000);
+        assert_eq!(probes(0, None), PROBES);
+    }
+}

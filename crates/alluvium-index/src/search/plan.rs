@@ -1,0 +1,55 @@
+//! How a search was carried out, for those who ask why it found what it found.
+
+use serde::Serialize;
+
+/// By what a search ranks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SearchMode {
+    /// Nearness of vectors: meaning.
+    Vector,
+    /// Full text: words.
+    Fts,
+    /// Both, fused by rank.
+    Hybrid,
+}
+
+/// How rows were compared with the query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scan {
+    /// One by one.
+    Exact,
+    /// Through an index, and one by one what it does not cover yet.
+    Index,
+}
+
+/// How a search was carried out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SearchPlan {
+    /// By what it ranked.
+    pub mode: SearchMode,
+    /// Rows of `chunks` at the version that was searched.
+    pub rows: u64,
+    /// How many of them the filter admits; null where it made no difference and was not counted.
+    pub admitted: Option<u64>,
+    /// Its legs: one, two for a hybrid search, none for a text without a word.
+    pub legs: Vec<LegPlan>,
+}
+
+/// One leg of a search: one ranked list.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LegPlan {
+    /// By what it ranked.
+    pub mode: SearchMode,
+    /// How rows were compared.
+    pub scan: Scan,
+    /// Candidates that the last round fetched.
+    pub fetched: usize,
+    /// How many of those the check against `policy` dropped.
+    pub dropped: usize,
+    /// How often it fetched, deeper each time, to make up for what was dropped.
+    pub rounds: u32,
+    /// How long it took.
+    pub milliseconds: f64,
+}

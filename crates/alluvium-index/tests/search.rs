@@ -1,0 +1,469 @@
+//! What people find, by every mode, and what nobody may find.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use alluvium_core::access::Principals;
+use alluvium_index::{Condition, ErrorKind, Index, Scan, SearchMode, SearchRequest, Tuning, Writer};
+use common::{
+    Ask, access_only, acl, commit, delete, denying, described, sorted, upsert, vector, who, writer,
+};
+
+const MODES: [SearchMode; 3] = [SearchMode::Vector, SearchMode::Fts, SearchMode::Hybrid];
+
+/// Everything through indexes that are brought up to date after every commit.
+const INDEXED: Tuning = Tuning { exact_rows: 0, vector_index_rows: 8, unindexed_fragments: 0 };
+/// Nothing is ever maintained.
+const NEGLECTED: Tuning =
+    Tuning { exact_rows: u64::MAX, vector_index_rows: u64::MAX, unindexed_fragments: usize::MAX };
+
+async fn open(root: &Path, tuning: Tuning) -> Index {
+    Index::open(root).await.unwrap().unwrap().tuned(tuning)
+}
+
+fn condition(text: &str) -> Condition {
+    Condition::parse(text).unwrap()
+}
+
+fn texts(found: &alluvium_index::Found) -> Vec<&str> {
+    found.hits.iter().map(|h| h.text.as_str()).collect()
+}
+
+/// A document as the model has it.
+#[derive(Clone)]
+struct Doc {
+    text: String,
+    readers: Vec<&'static str>,
+    denied: Vec<&'static str>,
+}
+
+/// What these principals must find, by definition.
+fn expected(model: &BTreeMap<usize, Doc>, principals: &[&str], even_only: bool) -> Vec<String> {
+    let mut found = Vec::new();
+    for (i, doc) in model {
+        let any = |list: &[&str]| list.iter().any(|p| principals.contains(p));
+        if any(&doc.readers) && !any(&doc.denied) && (!even_only || i % 2 == 0) {
+            found.extend(doc.text.split("\n\n").map(|text| format!("s/{i}: {text}")));
+        }
+    }
+    found.sort();
+    found
+}
+
+async fn check(root: &Path, tuning: Tuning, model: &BTreeMap<usize, Doc>, step: u64) {
+    let index = open(root, tuning).await;
+    for principals in [&["g"][..], &["h"], &["g", "x"], &["nobody"]] {
+        for mode in MODES {
+            for even_only in [false, true] {
+                let conditions = if even_only { vec![condition("parity=even")] } else { vec![] };
+                let ask = Ask { limit: 1000, conditions, ..Ask::by(mode, "common") };
+                let found = ask.of(&index, principals).await;
+                let expected = expected(model, principals, even_only);
+                assert_eq!(sorted(&found.hits), expected, "{principals:?} {mode:?} {even_only} step {step}");
+                assert!(found.plan.legs.iter().all(|leg| leg.dropped == 0), "{:?}", found.plan);
+            }
+        }
+    }
+}
+
+async fn random_changes_are_found_by_exactly_who_may(tuning: Tuning) {
+    let lists: [(&[&'static str], &[&'static str]); 5] =
+        [(&["g"], &[]), (&["h"], &[]), (&["g", "h"], &["x"]), (&["x"], &["g"]), (&[], &[])];
+    let dir = tempfile::tempdir().unwrap();
+    let mut w = writer(dir.path()).await.tuned(tuning);
+    let mut model: BTreeMap<usize, Doc> = BTreeMap::new();
+    let mut state = 7_u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    for step in 0..12 {
+        let mut changes = BTreeMap::new();
+        for _ in 0..4 {
+            let (i, (readers, denied)) = (random(12), lists[random(lists.len())]);
+            let id = format!("s/{i}");
+            match (random(4), model.get_mut(&i)) {
+                (0, Some(_)) => {
+                    model.remove(&i);
+                    changes.insert(i, delete(&id));
+                }
+                (1 | 2, Some(doc)) if !changes.contains_key(&i) => {
+                    (doc.readers, doc.denied) = (readers.to_vec(), denied.to_vec());
+                    changes.insert(i, access_only(&id, denying(readers, denied)));
+                }
+                _ => {
+                    let text = format!("common first {step}\n\nCommon second {i}");
+                    let metadata = [if i % 2 == 0 { "parity=even" } else { "parity=odd" }];
+                    changes.insert(i, described(&id, &text, &metadata, denying(readers, denied)));
+                    model.insert(i, Doc { text, readers: readers.to_vec(), denied: denied.to_vec() });
+                }
+            }
+        }
+        commit(&mut w, changes.into_values().collect()).await;
+        if step % 3 == 2 {
+            check(dir.path(), tuning, &model, step).await;
+        }
+    }
+    let plan = Ask::by(SearchMode::Hybrid, "common").of(&open(dir.path(), tuning).await, &["g"]).await.plan;
+    let scan = if tuning == INDEXED { Scan::Index } else { Scan::Exact };
+    assert!(plan.legs.len() == 2 && plan.legs.iter().all(|leg| leg.scan == scan), "{plan:?}");
+}
+
+#[tokio::test]
+async fn without_maintenance_everyone_finds_exactly_what_they_may_read() {
+    random_changes_are_found_by_exactly_who_may(NEGLECTED).await;
+}
+
+#[tokio::test]
+async fn through_indexes_everyone_finds_exactly_what_they_may_read() {
+    random_changes_are_found_by_exactly_who_may(INDEXED).await;
+}
+
+#[tokio::test]
+async fn no_text_is_syntax() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut w = writer(dir.path()).await;
+    commit(
+        &mut w,
+        vec![
+            described("s/open", "alpha plain\n\nbeta plain", &["team=people"], acl(&["g"])),
+            described("s/secret", "alpha secret\n\nbeta secret", &["team=people"], acl(&["hr"])),
+        ],
+    )
+    .await;
+    let index = open(dir.path(), NEGLECTED).await;
+    let many = "alpha ".repeat(10_000);
+    let long = "alpha".repeat(20_000);
+    for text in [
+        "alpha",
+        "\"alpha\"",
+        "\"alpha",
+        "alpha AND secret",
+        "+alpha -plain",
+        "NOT beta",
+        "alpha~2",
+        "alp*",
+        "text:alpha",
+        "acl_readers:hr OR alpha",
+        "(alpha",
+        "[alpha TO beta]",
+        "alpha^9",
+        "/alph./",
+        "^.*$",
+        "'] OR true --",
+        "alpha'; DROP TABLE chunks; --",
+        "{\"match\":{\"text\":\"secret\"}}",
+        "\\",
+        "%",
+        "?!",
+        "",
+        " ",
+        "\u{0}",
+        "alpha\u{0}beta",
+        "🙂",
+        "日本語の文書",
+        "שלום alpha",
+        "\u{202e}ahpla",
+        &many,
+        &long,
+    ] {
+        for mode in MODES {
+            let found = Ask { limit: 100, ..Ask::by(mode, text) }.of(&index, &["g"]).await;
+            assert!(found.hits.iter().all(|h| h.doc_id == "s/open"), "{mode:?} {text:?}");
+        }
+    }
+    for none in ["?!", "", " ", "\u{0}", "🙂", "alp*", "^.*$", "secre", &long] {
+        let found = Ask::by(SearchMode::Fts, none).of(&index, &["g"]).await;
+        assert!(found.hits.is_empty(), "{none:?} {found:?}");
+    }
+    for someone in ["'] OR true --", "hr' OR '1'='1", "h*", "%", "HR", "[\"hr\"]", "hr,g", ".*"] {
+        for mode in MODES {
+            let found = Ask::by(mode, "alpha secret").of(&index, &[someone]).await;
+            assert!(found.hits.is_empty(), "{mode:?} {someone:?}");
+        }
+    }
+    for text in [
+        "team=people' OR '1'='1",
+        "team=people\") OR true --",
+        "title=s/open' OR title='s/secret",
+        "team=*",
+        "team=peopl.",
+        "team=%",
+        "x\" OR 1=1 --=y",
+        "acl_readers=hr",
+        "metadata.acl_readers=hr",
+        "team=",
+    ] {
+        for mode in MODES {
+            let ask = Ask { conditions: vec![condition(text)], ..Ask::by(mode, "alpha") };
+            assert!(ask.of(&index, &["g"]).await.hits.is_empty(), "{mode:?} {text:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn words_are_of_no_language_in_particular() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut w = writer(dir.path()).await.tuned(INDEXED);
+    let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    let text = format!(
+        "The Über-Straße CAFÉ\n\nto be or not to be\n\nrunning\n\n東京都の天気は晴れです\n\nشروط العقد\n\nsee config.toml {hash}"
+    );
+    commit(&mut w, vec![upsert("s/a", &text, acl(&["g"]))]).await;
+    let ask = async |tuning: Tuning, query: &str| {
+        let found = Ask::by(SearchMode::Fts, query).of(&open(dir.path(), tuning).await, &["g"]).await;
+        texts(&found).join("|")
+    };
+    let check = async |tuning| {
+        assert_eq!(ask(tuning, "cafe").await, "The Über-Straße CAFÉ", "case and accents");
+        assert_eq!(ask(tuning, "STRASSE").await, "The Über-Straße CAFÉ");
+        assert_eq!(ask(tuning, "or").await, "to be or not to be", "no stop words");
+        assert_eq!(ask(tuning, "run").await, "", "no stemming");
+        assert_eq!(ask(tuning, "天気").await, "東京都の天気は晴れです", "words without spaces");
+        assert_eq!(ask(tuning, "العقد").await, "شروط العقد");
+        assert!(ask(tuning, "toml").await.starts_with("see config.toml"));
+        assert!(ask(tuning, hash).await.starts_with("see config.toml"), "long and exact");
+    };
+    check(INDEXED).await;
+    // The same words while nothing is indexed yet.
+    let dir = tempfile::tempdir().unwrap();
+    let mut w = writer(dir.path()).await.tuned(NEGLECTED);
+    commit(&mut w, vec![upsert("s/a", "The CAFÉ\n\n東京都の天気", acl(&["g"]))]).await;
+    let found = Ask::by(SearchMode::Fts, "cafe 天気").of(&open(dir.path(), NEGLECTED).await, &["g"]).await;
+    assert_eq!((found.hits.len(), found.plan.legs[0].scan), (2, Scan::Exact));
+}
+
+#[tokio::test]
+async fn hybrid_finds_what_either_finds() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut w = writer(dir.path()).await;
+    let query = "parental leave";
+    // One near in meaning only: it has the query's own vector and none of its words.
+    let mut meaning = upsert("s/meaning", "time off with a newborn", acl(&["g"]));
+    let mut both = upsert("s/both", "leave for parents: parental leave", acl(&["g"]));
+    for change in [&mut meaning, &mut both] {
+        let alluvium_core::document::PreparedContent::Indexed(content) = &mut change.content else {
+            panic!()
+        };
+        content.chunks[0].vector = vector(query);
+    }
+    let mut changes = vec![meaning, both, upsert("s/words", "parental benefits", acl(&["g"]))];
+    changes.extend((0..200).map(|i| upsert(&format!("s/other{i}"), &format!("other {i}"), acl(&["g"]))));
+    changes.push(upsert("s/hidden", "parental leave", acl(&["hr"])));
+    commit(&mut w, changes).await;
+    let index = open(dir.path(), NEGLECTED).await;
+    let ids = async |mode| {
+        let found = Ask { limit: 3, ..Ask::by(mode, query) }.of(&index, &["g"]).await;
+        found.hits.into_iter().map(|h| h.doc_id).collect::<Vec<_>>()
+    };
+    let (by_vector, by_words) = (ids(SearchMode::Vector).await, ids(SearchMode::Fts).await);
+    assert!(by_vector.contains(&"s/meaning".to_owned()) && !by_vector.contains(&"s/words".to_owned()));
+    assert_eq!(by_words, ["s/both", "s/words"]);
+    let hybrid = ids(SearchMode::Hybrid).await;
+    assert_eq!(hybrid[0], "s/both", "what both find comes first");
+    assert_eq!(
+        hybrid.iter().map(String::as_str).collect::<BTreeSet<_>>(),
+        ["s/both", "s/meaning", "s/words"].into()
+    );
+}
+
+#[tokio::test]
+async fn conditions_all_hold() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut w = writer(dir.path()).await;
+    commit(
+        &mut w,
+        vec![
+            described("s/a", "one thing", &["team=people", "year=2026"], acl(&["g"])),
+            described("s/b", "two thing", &["team=people", "year=2025"], acl(&["g"])),
+            described("t/c", "three thing", &["team=ops", "title=odd"], acl(&["g"])),
+            described("t/d", "four thing", &["team=people", "year=2026"], acl(&["hr"])),
+        ],
+    )
+    .await;
+    let index = open(dir.path(), NEGLECTED).await;
+    for (conditions, expected) in [
+        (&["team=people"][..], &["s/a", "s/b"][..]),
+        (&["team=people", "year=2026"], &["s/a"]),
+        (&["team=people", "team=ops"], &[]),
+        (&["source=t"], &["t/c"]),
+        (&["source=s", "year=2025", "media_type=text/plain"], &["s/b"]),
+        (&["doc_id=s/a"], &["s/a"]),
+        (&["title=s/b"], &["s/b"]),
+        (&["uri=file:///t/c"], &["t/c"]),
+        (&["metadata.title=odd"], &["t/c"]),
+        (&["tenant=x"], &[]),
+        (&["language="], &[]),
+    ] {
+        for mode in MODES {
+            let conditions_ = conditions.iter().map(|c| condition(c)).collect();
+            let found = Ask { conditions: conditions_, ..Ask::by(mode, "thing") }.of(&index, &["g"]).await;
+            let ids: BTreeSet<&str> = found.hits.iter().map(|h| h.doc_id.as_str()).collect();
+            assert_eq!(ids, expected.iter().copied().collect(), "{mode:?} {conditions:?}");
+        }
+    }
+}
+
+/// Documents `0..60` near the query and `60..80` further off; then the near ones are closed, one way or
+/// another.
+async fn closed_since(root: &Path) -> (Index, Index) {
+    let mut w = writer(root).await;
+    let near = |i: usize| {
+        let mut change = upsert(&format!("s/{i}"), &format!("word word word {i}"), acl(&["g"]));
+        let alluvium_core::document::PreparedContent::Indexed(content) = &mut change.content else {
+            panic!()
+        };
+        content.chunks[0].vector = vector("word");
+        change
+    };
+    let far = |i: usize| upsert(&format!("s/{i}"), &format!("word and much else besides {i}"), acl(&["g"]));
+    commit(&mut w, (0..60).map(near).chain((60..80).map(far)).collect()).await;
+    let old = open(root, NEGLECTED).await;
+    let close = |i: usize| match i % 3 {
+        0 => delete(&format!("s/{i}")),
+        1 => access_only(&format!("s/{i}"), acl(&["hr"])),
+        _ => access_only(&format!("s/{i}"), denying(&["g"], &["g"])),
+    };
+    commit(&mut w, (0..60).map(close).collect()).await;
+    (old, open(root, NEGLECTED).await)
+}
+
+#[tokio::test]
+async fn an_old_version_is_judged_by_the_newest_policy() {
+    let dir = tempfile::tempdir().unwrap();
+    let (old, newest) = closed_since(dir.path()).await;
+    let open_now: BTreeSet<String> = (60..80).map(|i| format!("s/{i}")).collect();
+    let ids = |found: &alluvium_index::Found| -> BTreeSet<String> {
+        found.hits.iter().map(|h| h.doc_id.clone()).collect()
+    };
+    let judged = old.clone().judged_by(&newest).unwrap();
+    for mode in MODES {
+        let few = Ask { limit: 5, ..Ask::by(mode, "word") };
+        let before = few.of(&old, &["g"]).await;
+        assert!(ids(&before).is_disjoint(&open_now), "{mode:?}: what is closed now was best then");
+        let found = few.of(&judged, &["g"]).await;
+        assert_eq!(found.hits.len(), 5, "{mode:?}: what was dropped is made up for: {:?}", found.plan);
+        assert!(ids(&found).is_subset(&open_now), "{mode:?} {:?}", ids(&found));
+        assert!(found.plan.legs.iter().all(|leg| leg.dropped > 0), "{:?}", found.plan);
+        assert!(found.plan.legs.iter().any(|leg| leg.rounds > 1), "{:?}", found.plan);
+        let all = Ask { limit: 1000, ..Ask::by(mode, "word") };
+        assert_eq!(ids(&all.of(&judged, &["g"]).await), open_now, "{mode:?}");
+        assert_eq!(ids(&all.of(&newest, &["g"]).await), open_now, "{mode:?}");
+        // What was opened to others since is not in the old copy: it stays closed, on the safe side.
+        assert!(all.of(&judged, &["hr"]).await.hits.is_empty(), "{mode:?}");
+    }
+}
+
+async fn write_many(w: &mut Writer, documents: std::ops::Range<usize>) {
+    let text = |d: usize| (0..50).map(|c| format!("passage {d} {c}")).collect::<Vec<_>>().join("\n\n");
+    let readers = |d: usize| if d.is_multiple_of(10) { acl(&["g", "few"]) } else { acl(&["g"]) };
+    commit(w, documents.map(|d| upsert(&format!("s/{d}"), &text(d), readers(d))).collect()).await;
+}
+
+#[tokio::test]
+async fn the_vector_index_finds_what_an_exact_search_finds() {
+    let dir = tempfile::tempdir().unwrap();
+    let through_index = Tuning { exact_rows: 1000, vector_index_rows: 4000, unindexed_fragments: 0 };
+    let mut w = writer(dir.path()).await.tuned(through_index);
+    write_many(&mut w, 0..100).await;
+    let indexed = open(dir.path(), through_index).await;
+    let exact = open(dir.path(), NEGLECTED).await;
+    let mut same = 0;
+    for i in 0..20 {
+        let text = format!("question {i}");
+        let ask = Ask::by(SearchMode::Vector, &text);
+        let (approximate, right) = (ask.of(&indexed, &["g"]).await, ask.of(&exact, &["g"]).await);
+        assert_eq!(approximate.plan.legs[0].scan, Scan::Index);
+        assert_eq!(approximate.plan.admitted, Some(5000));
+        assert_eq!((right.plan.legs[0].scan, right.plan.admitted), (Scan::Exact, None));
+        let right: BTreeSet<&str> = right.hits.iter().map(|h| h.chunk_id.as_str()).collect();
+        same += approximate.hits.iter().filter(|h| right.contains(h.chunk_id.as_str())).count();
+    }
+    assert!(same >= 190, "recall {}", f64::from(u32::try_from(same).unwrap()) / 200.0);
+    // Under a narrow filter the search is exact.
+    let narrow = Ask::by(SearchMode::Vector, "question").of(&indexed, &["few"]).await;
+    assert_eq!((narrow.plan.legs[0].scan, narrow.plan.admitted), (Scan::Exact, Some(500)));
+    // Rows that no index covers yet are found as well, by every mode.
+    let mut w = w.tuned(Tuning { unindexed_fragments: usize::MAX, ..through_index });
+    commit(&mut w, vec![upsert("s/new", "unheard of", acl(&["g"]))]).await;
+    let indexed = open(dir.path(), through_index).await;
+    for mode in MODES {
+        let found = Ask::by(mode, "unheard of").of(&indexed, &["g"]).await;
+        assert_eq!(found.hits[0].doc_id, "s/new", "{mode:?} {:?}", found.plan);
+        assert!(found.plan.legs.iter().all(|leg| leg.scan == Scan::Index), "{:?}", found.plan);
+    }
+}
+
+#[tokio::test]
+async fn requests_that_make_no_sense_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut w = writer(dir.path()).await;
+    commit(&mut w, vec![upsert("s/a", "word", acl(&["g"]))]).await;
+    let index = open(dir.path(), NEGLECTED).await;
+    let principals: Principals = who(&["g"]);
+    let request = |mode, vector| SearchRequest {
+        principals: &principals,
+        mode,
+        text: "word",
+        vector,
+        limit: 10,
+        conditions: &[],
+    };
+    for mode in [SearchMode::Vector, SearchMode::Hybrid] {
+        for vector in [None, Some(&[1.0_f32][..]), Some(&[f32::NAN; 8])] {
+            assert_eq!(index.search(&request(mode, vector)).await.unwrap_err().kind(), ErrorKind::Request);
+        }
+    }
+    assert_eq!(index.search(&request(SearchMode::Fts, None)).await.unwrap().hits.len(), 1);
+    let conditions: Vec<Condition> = (0..1000).map(|i| condition(&format!("k{i}=v"))).collect();
+    let deep = SearchRequest { conditions: &conditions, ..request(SearchMode::Fts, None) };
+    assert_eq!(index.search(&deep).await.unwrap_err().kind(), ErrorKind::Request);
+    for (limit, hits) in [(0, 0), (usize::MAX, 1)] {
+        for mode in MODES {
+            let found = Ask { limit, ..Ask::by(mode, "word") }.of(&index, &["g"]).await;
+            assert_eq!(found.hits.len(), hits, "{mode:?} {limit}");
+        }
+    }
+}
+
+/// Drops an index behind the writer's back, and has the newest record name the version without it.
+async fn drop_index(root: &Path, column: &str) {
+    use lance::index::DatasetIndexExt;
+    let mut records: Vec<_> =
+        std::fs::read_dir(root.join("ledger")).unwrap().map(|e| e.unwrap().path()).collect();
+    records.sort();
+    let mut record: serde_json::Value = serde_json::from_slice(&std::fs::read(&records[0]).unwrap()).unwrap();
+    let tables = record["tables"].as_object_mut().unwrap();
+    let (name, version) = tables.iter_mut().find(|(name, _)| name.starts_with("chunks_")).unwrap();
+    let path = root.join(format!("{name}.lance"));
+    let mut table = lance::Dataset::open(path.to_str().unwrap()).await.unwrap();
+    assert_eq!(table.version().version, version.as_u64().unwrap());
+    table.drop_index(&format!("{column}_idx")).await.unwrap();
+    *version = table.version().version.into();
+    std::fs::write(&records[0], serde_json::to_vec(&record).unwrap()).unwrap();
+}
+
+#[tokio::test]
+async fn a_table_without_an_index_is_searched_and_gets_it_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut w = writer(dir.path()).await.tuned(INDEXED);
+    commit(&mut w, vec![upsert("s/a", "word one", acl(&["g"])), upsert("s/b", "word two", acl(&["hr"]))])
+        .await;
+    drop(w);
+    for column in ["text", "acl_readers", "acl_denied", "metadata"] {
+        drop_index(dir.path(), column).await;
+    }
+    let index = open(dir.path(), NEGLECTED).await;
+    for mode in MODES {
+        let found = Ask::by(mode, "word").of(&index, &["g"]).await;
+        assert_eq!(texts(&found), ["word one"], "{mode:?}");
+        assert!(found.plan.legs.iter().all(|leg| leg.scan == Scan::Exact), "{:?}", found.plan);
+    }
+    let mut w = writer(dir.path()).await.tuned(INDEXED);
+    commit(&mut w, vec![upsert("s/c", "WORD three", acl(&["g"]))]).await;
+    let found = Ask::by(SearchMode::Fts, "word").of(&open(dir.path(), NEGLECTED).await, &["g"]).await;
+    assert_eq!((found.hits.len(), found.plan.legs[0].scan), (2, Scan::Index));
+}
