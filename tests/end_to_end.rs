@@ -18,4 +18,5 @@ mod increments;
 mod interrupted;
 mod provenance;
 mod reader;
+mod rollback;
 mod strangers;

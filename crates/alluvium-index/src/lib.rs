@@ -5,10 +5,12 @@
 //! carries them out and observes.
 
 mod claim;
+mod contents;
 mod error;
 mod explain;
 mod filter;
 mod guarded;
+mod intervene;
 mod known;
 mod layout;
 mod ledger;
@@ -17,6 +19,7 @@ mod lookup;
 mod maintain;
 mod plan;
 mod reader;
+mod releases;
 mod rows;
 mod schema;
 mod search;
@@ -26,11 +29,14 @@ mod table;
 mod tables;
 mod writer;
 
+pub use contents::Diff;
 pub use error::{ErrorKind, IndexError};
 pub use explain::Explanation;
-pub use reader::{Index, QuarantineItem};
+pub use intervene::Intervention;
+pub use reader::{Index, QuarantineDetail, QuarantineItem};
+pub use releases::{Release, Releases, Target};
 pub use schema::schema_json;
 pub use search::Hit;
 pub use status::{DocumentCounts, LiveStatus, SourceStatus, Status};
 pub use storage::Durability;
-pub use writer::{Options, Writer};
+pub use writer::{Options, Rollback, RollbackOptions, RollbackPlan, Writer};

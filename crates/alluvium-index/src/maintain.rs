@@ -27,7 +27,8 @@ fn indexes(role: TableRole) -> &'static [(&'static str, IndexType)] {
             ("chunk_id", IndexType::BTree),
             ("acl_readers", IndexType::LabelList),
         ],
-        TableRole::Documents | TableRole::Policy => &[("doc_id", IndexType::BTree)],
+        TableRole::Documents => &[("doc_id", IndexType::BTree)],
+        TableRole::Policy => &[("doc_id", IndexType::BTree), ("changed_seq", IndexType::BTree)],
         TableRole::Quarantine => &[("id", IndexType::BTree), ("doc_id", IndexType::BTree)],
     }
 }

@@ -5,12 +5,20 @@
 mod explain;
 mod index;
 mod models;
+mod releases;
 mod run;
 
 #[cfg(test)]
 pub(crate) use explain::ExplainResult;
-pub(crate) use index::{Hit, LiveShort, QuarantineListResult, SearchResult, SourceStatus, StatusResult};
+pub(crate) use index::{
+    Hit, LiveShort, QuarantineDropResult, QuarantineListResult, QuarantineRetryResult, QuarantineShowResult,
+    SearchResult, SourceStatus, StatusResult,
+};
 pub(crate) use models::{ModelRow, ModelState, ModelsResult, RuntimeRow};
+pub(crate) use releases::{
+    DiffResult, EraseResult, RecordRow, ReleaseResult, ReleaseRow, ReleasesResult, ResumeResult,
+    RollbackDocuments, RollbackResult, Unreplayable,
+};
 pub(crate) use run::{BackfillResult, ChunkCounts, DocumentCounts, ErrorBody, ErrorResult, ValidateResult};
 
 #[cfg(test)]
