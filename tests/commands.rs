@@ -20,8 +20,8 @@ const COMMANDS: [&str; 13] = [
     "erase",
     "quarantine",
     "models",
-    "completions",
     "schema",
+    "completions",
 ];
 /// Commands that later issues bring.
 const NOT_YET: [&str; 3] = ["run", "verify", "maintain"];

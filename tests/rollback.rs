@@ -74,9 +74,9 @@ fn a_bad_import_is_undone_and_the_source_comes_back_with_resume() {
     assert_eq!(world.documents_for(STAFF), ids(&["a.md", "new.md"]));
     let after = texts(&world);
 
-    let files = files(&world.index());
+    let before_plan = files(&world.index());
     let plan = run(&world, &["rollback", "--to", "before-import", "--dry-run"], 0).json();
-    assert_eq!(files(&world.index()), files, "a dry run writes nothing");
+    assert_eq!(files(&world.index()), before_plan, "a dry run writes nothing");
     assert_eq!((&plan["seq"], &plan["dry_run"]), (&Value::Null, &Value::Bool(true)), "{plan}");
     let done = run(&world, &["rollback", "--to", "before-import"], 0).json();
     assert_eq!(done["documents"], plan["documents"]);
