@@ -12,6 +12,7 @@
 
 mod access;
 mod commands;
+mod daemon;
 mod harness;
 mod hostile;
 mod increments;

@@ -55,6 +55,12 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  alluvium backfill pipelines/demo.toml\n  \
         alluvium backfill pipelines/demo.toml --source docs --allow-deletes")]
     Backfill(Backfill),
+    /// Follow the sources and keep the index in step, until told to end
+    ///
+    /// SIGTERM lets what is in flight finish, for `run.drain_timeout` at most, and exits with 0; Ctrl-C
+    /// does the same and exits with 130.
+    #[command(after_help = "Example:\n  alluvium run pipelines/demo.toml")]
+    Run(Run),
     /// Find passages that these principals may read
     #[command(after_help = "Example:\n  alluvium search pipelines/demo.toml \"battery swap\" \
         --as group:field --as user:mira --limit 5")]
@@ -136,6 +142,12 @@ pub(crate) struct Backfill {
     /// Delete what is gone even if the source came back empty or much smaller
     #[arg(long)]
     pub(crate) allow_deletes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
 }
 
 impl Backfill {

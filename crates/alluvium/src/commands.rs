@@ -9,6 +9,7 @@ mod quarantine;
 mod releases;
 mod resume;
 mod rollback;
+mod run;
 mod schema;
 mod search;
 mod status;
@@ -23,6 +24,7 @@ pub(crate) async fn run(command: &Command, format: Format) -> Result<Exit, Failu
     match command {
         Command::Validate(arguments) => validate::run(&arguments.pipeline, format),
         Command::Backfill(arguments) => backfill::run(arguments, format).await,
+        Command::Run(arguments) => run::run(arguments, format).await,
         Command::Search(arguments) => search::run(arguments, format).await,
         Command::Status(arguments) => status::run(&arguments.pipeline, format).await,
         Command::Explain(arguments) => explain::run(arguments, format).await,

@@ -5,9 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alluvium_config::{
-    ChunkSpec, ConfigError, FilesystemSettings, PdfEngine, PipelineSpec, SourceKind, SourceSpec, Value,
+    ChunkSpec, ConfigError, FilesystemSettings, JsonlInput, JsonlSettings, PdfEngine, PipelineSpec,
+    SourceKind, SourceSpec, Value,
 };
-use alluvium_connect::filesystem::{FilesystemSource, FilesystemSpec, Reprocess};
+use alluvium_connect::filesystem::{
+    FilesystemFollow, FilesystemSource, FilesystemSpec, FollowSettings, Reprocess,
+};
+use alluvium_connect::jsonl::{JsonlMode, JsonlSource, JsonlSpec};
 use alluvium_core::chunk::Chunker;
 use alluvium_core::clock::SystemClock;
 use alluvium_core::document::KnownDocument;
@@ -127,6 +131,7 @@ fn workers(spec: &PipelineSpec) -> usize {
 fn largest_file(spec: &PipelineSpec) -> u64 {
     let sizes = spec.sources.iter().map(|source| match &source.kind {
         SourceKind::Filesystem(settings) => settings.max_file_size,
+        SourceKind::Jsonl(settings) => settings.max_event_size,
     });
     sizes.max().unwrap_or(0).max(Limits::default().input)
 }
@@ -183,12 +188,55 @@ impl Start {
 
 /// A source of the pipeline that ends, ready to be pulled.
 pub(crate) fn source(spec: &SourceSpec, start: Start) -> Result<Box<dyn Source>, RunError> {
-    let SourceKind::Filesystem(settings) = &spec.kind;
-    let filesystem = filesystem(spec, settings, start.allow_deletes);
     let position = start.positions.get(SCAN).copied();
-    let Start { known, fingerprint, reprocess, .. } = start;
+    let Start { known, positions, fingerprint, reprocess, allow_deletes } = start;
     let clock = Arc::new(SystemClock);
-    Ok(Box::new(FilesystemSource::scan(filesystem, known, fingerprint, reprocess, position, clock)?))
+    Ok(match &spec.kind {
+        SourceKind::Filesystem(settings) => {
+            let filesystem = filesystem(spec, settings, allow_deletes);
+            Box::new(FilesystemSource::scan(filesystem, known, fingerprint, reprocess, position, clock)?)
+        }
+        SourceKind::Jsonl(settings) => Box::new(jsonl(spec, settings, JsonlMode::Backfill, positions)?),
+    })
+}
+
+/// A source of the pipeline that goes on, ready to be pulled.
+pub(crate) fn following(
+    spec: &PipelineSpec,
+    source: &SourceSpec,
+    start: Start,
+) -> Result<Box<dyn Source>, RunError> {
+    let position = start.positions.get(SCAN).copied();
+    let Start { known, positions, fingerprint, .. } = start;
+    Ok(match &source.kind {
+        SourceKind::Filesystem(settings) => {
+            let follow =
+                FollowSettings { reconcile_interval: spec.run.reconcile_interval, settle: spec.run.settle };
+            let filesystem = filesystem(source, settings, false);
+            let clock = Arc::new(SystemClock);
+            Box::new(FilesystemFollow::new(filesystem, known, fingerprint, position, clock, follow)?)
+        }
+        SourceKind::Jsonl(settings) => Box::new(jsonl(source, settings, JsonlMode::Follow, positions)?),
+    })
+}
+
+fn jsonl(
+    spec: &SourceSpec,
+    settings: &JsonlSettings,
+    mode: JsonlMode,
+    positions: BTreeMap<String, u64>,
+) -> Result<JsonlSource, RunError> {
+    let jsonl = JsonlSpec {
+        name: spec.name.expose().clone(),
+        default_acl: settings.default_acl.as_ref().map(|acl| acl.expose().clone()),
+        content_roots: settings.content_roots.iter().map(|root| root.expose().clone()).collect(),
+        max_event_size: settings.max_event_size,
+    };
+    let clock = Arc::new(SystemClock);
+    Ok(match settings.path.expose() {
+        JsonlInput::Stdin => JsonlSource::stdin(jsonl, Box::new(std::io::stdin()), clock)?,
+        JsonlInput::File(path) => JsonlSource::file(jsonl, path.clone(), mode, positions, clock)?,
+    })
 }
 
 fn filesystem(spec: &SourceSpec, settings: &FilesystemSettings, allow_deletes: bool) -> FilesystemSpec {
@@ -201,6 +249,7 @@ fn filesystem(spec: &SourceSpec, settings: &FilesystemSettings, allow_deletes: b
         default_acl: settings.default_acl.as_ref().map(|acl| acl.expose().clone()),
         max_file_size: settings.max_file_size,
         allow_deletes,
+        metadata: texts(&settings.metadata),
     }
 }
 
@@ -224,6 +273,7 @@ pub(crate) fn options(spec: &PipelineSpec) -> Options {
 pub(crate) fn reads_standard_input(source: &SourceSpec) -> bool {
     match &source.kind {
         SourceKind::Filesystem(_) => false,
+        SourceKind::Jsonl(settings) => *settings.path.expose() == JsonlInput::Stdin,
     }
 }
 

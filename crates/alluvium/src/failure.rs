@@ -62,6 +62,11 @@ impl Failure {
         Self { exit, code, message: message.to_string(), place: None, next: String::new() }
     }
 
+    /// What went wrong.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Where: a file, a place in it, an index.
     pub(crate) fn at(mut self, place: impl Display) -> Self {
         self.place = Some(place.to_string());

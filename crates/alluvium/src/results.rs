@@ -19,7 +19,9 @@ pub(crate) use releases::{
     DiffResult, EraseResult, RecordRow, ReleaseResult, ReleaseRow, ReleasesResult, ResumeResult,
     RollbackDocuments, RollbackResult, Unreplayable,
 };
-pub(crate) use run::{BackfillResult, ChunkCounts, DocumentCounts, ErrorBody, ErrorResult, ValidateResult};
+pub(crate) use run::{
+    BackfillResult, ChunkCounts, DocumentCounts, ErrorBody, ErrorResult, RunResult, ValidateResult,
+};
 
 #[cfg(test)]
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};

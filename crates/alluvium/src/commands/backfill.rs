@@ -34,7 +34,9 @@ pub(super) async fn bring_up_to_date(
 ) -> Result<(BackfillResult, Report), Failure> {
     let started = Instant::now();
     let cancel = CancellationToken::new();
-    let signals = tokio::spawn(Signals::take()?.watch(cancel.clone()));
+    let signals = tokio::spawn(
+        Signals::take()?.watch(cancel.clone(), "stopping: finished documents are being committed"),
+    );
     // The second signal ends the watch, and with it whatever is still going on.
     let outcome = tokio::select! {
         biased;

@@ -33,6 +33,7 @@ fn the_schemas_of_results_are_current() {
     check("releases_diff.schema.json", schema_of::<DiffResult>());
     check("rollback.schema.json", schema_of::<RollbackResult>());
     check("resume.schema.json", schema_of::<ResumeResult>());
+    check("run.schema.json", schema_of::<RunResult>());
     check("erase.schema.json", schema_of::<EraseResult>());
     check("models.schema.json", schema_of::<ModelsResult>());
     check("error.schema.json", schema_of::<ErrorResult<'_>>());
