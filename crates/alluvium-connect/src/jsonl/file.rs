@@ -195,7 +195,8 @@ impl LineFile {
 
     /// Whether a line is whole. A cut one without its end can't be told, and holds nobody up.
     fn is_done(&self, line: &Line) -> bool {
-        let whole = || serde_json::from_slice::<serde::de::IgnoredAny>(&line.bytes).is_ok();
+        let blank = line.bytes.trim_ascii().is_empty();
+        let whole = || blank || serde_json::from_slice::<serde::de::IgnoredAny>(&line.bytes).is_ok();
         line.terminated || (self.mode == JsonlMode::Backfill && (line.cut || whole()))
     }
 

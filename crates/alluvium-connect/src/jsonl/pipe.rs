@@ -25,6 +25,8 @@ pub(crate) struct Pipe {
     number: u64,
     /// A change that did not fit into the last batch.
     carried: Option<DocumentChange>,
+    /// What went wrong after the last batch.
+    failed: Option<SourceError>,
 }
 
 impl Pipe {
@@ -41,11 +43,14 @@ impl Pipe {
             message: format!("standard input can't be read: {e}"),
         })?;
         let incarnation = Sha256::of(now.to_string()).short(16).to_owned();
-        Ok(Self { rules, max_event_size: max, lines, incarnation, number: 0, carried: None })
+        Ok(Self { rules, max_event_size: max, lines, incarnation, number: 0, carried: None, failed: None })
     }
 
     /// Waits for a line, then takes what is there. Waiting may be dropped.
     pub(crate) async fn next(&mut self, room: Room) -> Result<Option<SourceBatch>, SourceError> {
+        if let Some(failed) = self.failed.take() {
+            return Err(failed);
+        }
         let mut filling = Filling::new(room);
         if let Some(carried) = self.carried.take() {
             self.carried = filling.take(carried);
@@ -56,7 +61,11 @@ impl Pipe {
         }
         while !filling.is_full() && self.carried.is_none() {
             let Ok(line) = self.lines.try_recv() else { break };
-            self.take(line, &mut filling)?;
+            // The lines before it can't be had again.
+            self.failed = self.take(line, &mut filling).err();
+            if self.failed.is_some() {
+                break;
+            }
         }
         Ok(Some(filling.batch))
     }

@@ -274,6 +274,28 @@ async fn standard_input_is_read_to_its_end() {
 }
 
 #[tokio::test]
+async fn what_came_before_a_failure_is_not_lost() {
+    struct Failing;
+    impl std::io::Read for Failing {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+    }
+    let lines = format!("{}\n{}\n", event("a", "1"), event("b", "2"));
+    let reader = std::io::Read::chain(std::io::Cursor::new(lines.into_bytes()), Failing);
+    let mut source = JsonlSource::stdin(spec(), Box::new(reader), Arc::new(SystemClock)).unwrap();
+    let mut read = Read::new(&Checkpoint::default());
+    let error = loop {
+        match source.next(ROOM).await {
+            Ok(batch) => read.take(batch.unwrap()),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(read.verbs, ["a=1", "b=2"]);
+    assert!(matches!(error, SourceError::Broken { .. }));
+}
+
+#[tokio::test]
 async fn waiting_for_standard_input_may_be_dropped() {
     let (typing, typed) = std::sync::mpsc::sync_channel(1);
     let mut source = JsonlSource::stdin(spec(), Box::new(Typed(typed)), Arc::new(SystemClock)).unwrap();

@@ -6,6 +6,7 @@ mod changes;
 mod deletes;
 mod follow;
 mod names;
+mod parts;
 mod random;
 
 use std::collections::{BTreeMap, HashMap};
