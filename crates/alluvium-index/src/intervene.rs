@@ -27,7 +27,8 @@ macro_rules! attempt {
     ($self:ident, $call:expr) => {{
         let mut attempt = 1;
         loop {
-            match $call.await {
+            // Boxed: a commit's future is large, and callers nest it deep.
+            match Box::pin($call).await {
                 Err(IndexError::Fenced(_)) if attempt < ATTEMPTS => {
                     tokio::time::sleep(PAUSE).await;
                     $self.writer.renew().await?;
@@ -42,7 +43,7 @@ macro_rules! attempt {
 impl Intervention {
     /// Takes the turn. The index must be there and be this pipeline's; its model does not matter.
     pub async fn open(root: &Path, pipeline: &PipelineName, options: Options) -> Result<Self> {
-        Ok(Self { writer: Writer::intervene(root, pipeline, options).await? })
+        Ok(Self { writer: Box::pin(Writer::intervene(root, pipeline, options)).await? })
     }
 
     /// What a rollback would do. Nothing is written.
