@@ -12,10 +12,12 @@
 
 mod access;
 mod commands;
+mod daemon;
 mod harness;
 mod hostile;
 mod increments;
 mod interrupted;
 mod provenance;
 mod reader;
+mod rollback;
 mod strangers;

@@ -206,6 +206,35 @@ pub(crate) fn check_same_rows(left: &Value, right: &Value) {
     }
 }
 
+/// Holds a result against a schema of the repository.
+#[track_caller]
+pub(crate) fn check_schema(file: &str, value: &Value) {
+    let path = repository().join("schemas").join(file);
+    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let schema: Value = serde_json::from_str(&text).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<_> = validator.iter_errors(value).map(|e| e.to_string()).collect();
+    assert!(errors.is_empty(), "{file}: {errors:?} in {value}");
+}
+
+/// What is live in the index is what a fresh backfill of the same tree makes. What is gone, only the
+/// index remembers.
+#[track_caller]
+pub(crate) fn check_fresh(world: &World) {
+    world.pipeline("fresh.toml", &Pipeline { index: "fresh", ..Pipeline::default() });
+    world.run(&["backfill", "fresh.toml"]).expect(0);
+    let live = |mut dump: Value| {
+        let mut keep = |table: &str, gone: fn(&Value) -> bool| {
+            dump[table].as_array_mut().unwrap().retain(|row| !gone(row));
+        };
+        keep("documents", |row| row["state"] == "deleted");
+        keep("policy", |row| !row["deleted_version"].is_null());
+        keep("quarantine", |_| true);
+        dump
+    };
+    check_same_rows(&live(world.rows("index")), &live(world.rows("fresh")));
+}
+
 /// The ids of documents with these names.
 pub(crate) fn ids(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| format!("docs/{name}")).collect()

@@ -25,8 +25,9 @@ mod value;
 
 pub use error::{ConfigError, Problem};
 pub use schema::json_schema;
-pub use source::{FilesystemSettings, SourceKind, SourceSpec};
+pub use source::{FilesystemSettings, JsonlInput, JsonlSettings, SourceKind, SourceSpec};
 pub use spec::{
     ChunkSpec, CommitSpec, Durability, EmbedSpec, ExtractSpec, IndexSpec, ModelSpec, PdfEngine, PipelineSpec,
+    RunSpec,
 };
 pub use value::Value;

@@ -13,19 +13,21 @@ use crate::reader::{Context, Reader, Text};
 use crate::source::parse_sources;
 use crate::spec::{
     ChunkSpec, CommitSpec, Durability, EmbedSpec, ExtractSpec, IndexSpec, ModelSpec, PdfEngine, PipelineSpec,
+    RunSpec,
 };
 use crate::units::{self, DURATION, Reason, SIZE};
 use crate::uri;
 
 /// The keys of each table; a test holds them against the schema.
 pub(crate) const TOP: &[&str] =
-    &["version", "name", "index", "model", "chunk", "extract", "embed", "commit", "source"];
+    &["version", "name", "index", "model", "chunk", "extract", "embed", "commit", "run", "source"];
 pub(crate) const INDEX: &[&str] = &["uri", "keep_for", "keep_last", "durability"];
 pub(crate) const MODEL: &[&str] = &["name"];
 pub(crate) const CHUNK: &[&str] = &["max_tokens", "overlap_tokens"];
 pub(crate) const EXTRACT: &[&str] = &["memory", "cpu", "wall", "workers", "pdf_engines"];
 pub(crate) const EMBED: &[&str] = &["sessions"];
 pub(crate) const COMMIT: &[&str] = &["interval", "max_documents", "max_bytes"];
+pub(crate) const RUN: &[&str] = &["reconcile_interval", "settle", "drain_timeout"];
 
 /// Largest number of tokens that any model could take, sessions or workers that any machine could run,
 /// and publishes that anyone could keep. They catch slips, and keep arithmetic from overflowing.
@@ -71,6 +73,7 @@ fn parse_top(
         extract: parse_extract(&top.section("extract", EXTRACT)?)?,
         embed: parse_embed(&top.section("embed", EMBED)?)?,
         commit: parse_commit(&top.section("commit", COMMIT)?)?,
+        run: parse_run(&top.section("run", RUN)?)?,
         sources: parse_sources(&top, folder)?,
         places: places.clone(),
     })
@@ -145,6 +148,14 @@ fn parse_commit(commit: &Reader<'_>) -> Result<CommitSpec, ConfigError> {
         interval: duration(commit, "interval", 5 * SECOND, Duration::from_millis(1))?,
         max_documents: to_usize(commit.integer("max_documents", 1..=MOST_DOCUMENTS)?.unwrap_or(256)),
         max_bytes: size(commit, "max_bytes", 64 * MIB, 1)?,
+    })
+}
+
+fn parse_run(run: &Reader<'_>) -> Result<RunSpec, ConfigError> {
+    Ok(RunSpec {
+        reconcile_interval: duration(run, "reconcile_interval", 300 * SECOND, SECOND)?,
+        settle: duration(run, "settle", Duration::from_millis(300), Duration::from_millis(1))?,
+        drain_timeout: duration(run, "drain_timeout", 30 * SECOND, Duration::ZERO)?,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Walks a parsed TOML document by hand, so that every error has a place, a key path, what was
 //! expected and what was found.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -130,6 +131,17 @@ impl<'a> Reader<'a> {
             Some(DeValue::Table(table)) => Ok(Some(table)),
             Some(other) => Err(self.wrong(key, "a table", kind(other))),
         }
+    }
+
+    /// The strings of a table that may have any keys, in the order of the file.
+    pub(crate) fn entries(&self, expected: &'a str) -> Result<Vec<(&'a str, Text<'a>)>, ConfigError> {
+        let mut entries: Vec<_> = self.table.iter().collect();
+        entries.sort_unstable_by_key(|(key, _)| key.span().start);
+        let text = |(key, value): (&'a toml::Spanned<Cow<'a, str>>, &'a toml::Spanned<DeValue<'a>>)| {
+            let path = join(self.path, key.get_ref());
+            Ok((key.get_ref().as_ref(), self.text_of(path, value.get_ref(), expected)?))
+        };
+        entries.into_iter().map(text).collect()
     }
 
     /// The table `key` of the top level, read as empty where the file has none.

@@ -3,6 +3,8 @@
 //!
 //! A string with a `$` may be anything once variables are put in, so no pattern is laid upon it.
 
+use std::collections::BTreeMap;
+
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::Value;
 
@@ -75,9 +77,11 @@ shape! {
         embed: Option<Embed>,
         /// When a batch is committed: the first of these that is reached.
         commit: Option<Commit>,
+        /// How sources are followed.
+        run: Option<Run>,
         /// Where documents come from.
         #[schemars(length(min = 1))]
-        source: Vec<Filesystem>,
+        source: Vec<Source>,
     }
 }
 
@@ -170,6 +174,30 @@ shape! {
 }
 
 shape! {
+    /// How sources are followed.
+    struct Run {
+        /// How long after a scan of a whole source the next one begins; at least 1s.
+        #[schemars(extend("default" = "5m"), regex(pattern = r"^[0-9]+(ms|s|m|h|d|w)$|\$"))]
+        reconcile_interval: Option<String>,
+        /// How long a file must be left alone before it is read; at least 1ms.
+        #[schemars(extend("default" = "300ms"), regex(pattern = r"^[0-9]+(ms|s|m|h|d|w)$|\$"))]
+        settle: Option<String>,
+        /// How long what is on its way is waited for when the process is asked to end.
+        #[schemars(extend("default" = "30s"), regex(pattern = r"^[0-9]+(ms|s|m|h|d|w)$|\$"))]
+        drain_timeout: Option<String>,
+    }
+}
+
+/// One source; its type decides which keys there are.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "only the shape is used")]
+enum Source {
+    Filesystem(Filesystem),
+    Jsonl(Jsonl),
+}
+
+shape! {
     /// Files beneath a folder.
     struct Filesystem {
         /// The source's name, of which there is one; it starts the ids of its documents.
@@ -192,6 +220,38 @@ shape! {
         /// Larger files are quarantined.
         #[schemars(extend("default" = "64MiB"), regex(pattern = r"^[0-9]+([KMGT]iB|[kKMGT]?B)$|\$"))]
         max_file_size: Option<String>,
+        /// Pairs to filter by, of every document.
+        metadata: Option<Metadata>,
+    }
+}
+
+/// Pairs to filter by.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only the shape is used")]
+struct Metadata(
+    #[schemars(extend("propertyNames" = {"pattern": r"^[^=\p{Cc}]+$"}))] BTreeMap<String, String>,
+);
+
+shape! {
+    /// Lines of change events.
+    struct Jsonl {
+        /// The source's name, of which there is one; it starts the ids of its documents.
+        #[schemars(regex(pattern = r"^[A-Za-z0-9._-]{1,64}$|\$"))]
+        name: String,
+        /// What is read.
+        #[schemars(rename = "type", regex(pattern = r"^jsonl$|\$"))]
+        kind: String,
+        /// A file of change events, relative to this file, or `-` for standard input.
+        #[schemars(length(min = 1))]
+        path: String,
+        /// The access list of documents that were never given one; without it they are quarantined.
+        default_acl: Option<Acl>,
+        /// Folders that events may take content from by reference, relative to this file.
+        #[schemars(extend("default" = []))]
+        content_roots: Option<Vec<String>>,
+        /// Longer lines are quarantined.
+        #[schemars(extend("default" = "64MiB"), regex(pattern = r"^[0-9]+([KMGT]iB|[kKMGT]?B)$|\$"))]
+        max_event_size: Option<String>,
     }
 }
 

@@ -15,12 +15,16 @@ use crate::units::Reason;
 use crate::value::Value;
 
 pub(crate) const FILESYSTEM: &[&str] =
-    &["name", "type", "root", "include", "exclude", "default_acl", "max_file_size"];
+    &["name", "type", "root", "include", "exclude", "default_acl", "max_file_size", "metadata"];
+pub(crate) const JSONL: &[&str] = &["name", "type", "path", "default_acl", "content_roots", "max_event_size"];
 pub(crate) const ACL: &[&str] = &["readers", "denied", "tenant", "classification"];
 
 const NAME: &str = "a name that no other source has, of letters, digits, '-', '_' and '.'";
-const TYPE: &str = "a supported type of source: \"filesystem\"";
+const TYPE: &str = "a supported type of source: \"filesystem\" or \"jsonl\"";
 const ROOT: &str = "the folder that holds the documents";
+const EVENTS: &str = "a file of change events, or \"-\" for standard input";
+const CONTENT_ROOT: &str = "a folder that events may take content from";
+const METADATA: &str = "a text without control characters";
 const GLOB: &str = "a glob such as \"**/*.md\"";
 const PRINCIPAL: &str = "a principal such as \"group:staff\"";
 
@@ -39,6 +43,8 @@ pub struct SourceSpec {
 pub enum SourceKind {
     /// Files beneath a folder.
     Filesystem(FilesystemSettings),
+    /// Lines of change events.
+    Jsonl(JsonlSettings),
 }
 
 /// `type = "filesystem"`
@@ -54,6 +60,31 @@ pub struct FilesystemSettings {
     pub default_acl: Option<Value<Acl>>,
     /// Larger files are quarantined, in bytes.
     pub max_file_size: u64,
+    /// `key=value` pairs of every document, sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub metadata: Vec<Value<String>>,
+}
+
+/// `type = "jsonl"`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JsonlSettings {
+    /// Where the lines come from.
+    pub path: Value<JsonlInput>,
+    /// The access list of documents that were never given one, canonical.
+    pub default_acl: Option<Value<Acl>>,
+    /// Folders that events may take content from by reference, joined to that of the pipeline file.
+    pub content_roots: Vec<Value<PathBuf>>,
+    /// Longer lines are quarantined, in bytes.
+    pub max_event_size: u64,
+}
+
+/// Where lines come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JsonlInput {
+    /// Standard input; at most one source has it.
+    Stdin,
+    /// A file, joined to the folder of the pipeline file.
+    File(PathBuf),
 }
 
 pub(crate) fn parse_sources(top: &Reader<'_>, folder: &Path) -> Result<Vec<SourceSpec>, ConfigError> {
@@ -68,30 +99,73 @@ pub(crate) fn parse_sources(top: &Reader<'_>, folder: &Path) -> Result<Vec<Sourc
             let problem = Problem::Wrong { expected: NAME.to_owned(), found, nearest: None };
             return Err(reader.error("name", problem));
         }
+        if reads_stdin(&kind)
+            && let Some(i) = sources.iter().position(|other| reads_stdin(&other.kind))
+        {
+            let found = format!("\"-\", which source[{i}] reads already");
+            let expected = "a file of change events; only one source can read standard input".to_owned();
+            return Err(reader.error("path", Problem::Wrong { expected, found, nearest: None }));
+        }
         sources.push(SourceSpec { name, kind });
     }
     Ok(sources)
 }
 
+fn reads_stdin(kind: &SourceKind) -> bool {
+    matches!(kind, SourceKind::Jsonl(jsonl) if *jsonl.path == JsonlInput::Stdin)
+}
+
+#[derive(Clone, Copy)]
+enum Type {
+    Filesystem,
+    Jsonl,
+}
+
 /// The type decides which keys there are, so a type that is not supported is named before its keys are.
 fn parse_kind(reader: &Reader<'_>, folder: &Path) -> Result<SourceKind, ConfigError> {
-    match reader.text("type", TYPE)? {
-        Some(text) => text.word(&[("filesystem", ())])?,
+    let words = [("filesystem", Type::Filesystem), ("jsonl", Type::Jsonl)];
+    match reader.text("type", TYPE)?.map(|text| text.word(&words)).transpose()? {
+        Some(Type::Filesystem) => {
+            reader.check_keys(FILESYSTEM)?;
+            parse_filesystem(reader, folder).map(SourceKind::Filesystem)
+        }
+        Some(Type::Jsonl) => {
+            reader.check_keys(JSONL)?;
+            parse_jsonl(reader, folder).map(SourceKind::Jsonl)
+        }
         None => {
             reader.check_keys(FILESYSTEM)?;
-            return Err(reader.missing("type", TYPE));
+            Err(reader.missing("type", TYPE))
         }
     }
-    reader.check_keys(FILESYSTEM)?;
-    parse_filesystem(reader, folder).map(SourceKind::Filesystem)
+}
+
+/// A path of the file, joined to the file's folder.
+fn local_path(path: &str, folder: &Path) -> Result<PathBuf, Reason> {
+    match path {
+        "" => Err("is empty".into()),
+        path if path.contains("://") => Err("is not a local path".into()),
+        path => Ok(folder.join(path)),
+    }
+}
+
+fn parse_jsonl(reader: &Reader<'_>, folder: &Path) -> Result<JsonlSettings, ConfigError> {
+    let path = reader.required("path", EVENTS)?.parse(|path| match path {
+        "-" => Ok(JsonlInput::Stdin),
+        path => local_path(path, folder).map(JsonlInput::File),
+    })?;
+    let roots = reader.texts("content_roots", CONTENT_ROOT)?.unwrap_or_default();
+    let root = |text: Text<'_>| text.parse(|root| local_path(root, folder));
+    Ok(JsonlSettings {
+        path,
+        default_acl: parse_acl(reader, "default_acl")?,
+        content_roots: roots.into_iter().map(root).collect::<Result<_, _>>()?,
+        max_event_size: size(reader, "max_event_size", 64 << 20, 1)?,
+    })
 }
 
 fn parse_filesystem(reader: &Reader<'_>, folder: &Path) -> Result<FilesystemSettings, ConfigError> {
-    let root = reader.required("root", ROOT)?.parse(|root| match root {
-        "" => Err("is empty".into()),
-        root if root.contains("://") => Err("is not a local path".into()),
-        root => Ok(folder.join(root)),
-    })?;
+    let root = reader.required("root", ROOT)?.parse(|root| local_path(root, folder))?;
     let include = match reader.texts("include", GLOB)? {
         Some(texts) => parse_globs(texts)?,
         None => vec![Value::new("**/*".to_owned(), "**/*".to_owned(), false)],
@@ -107,7 +181,31 @@ fn parse_filesystem(reader: &Reader<'_>, folder: &Path) -> Result<FilesystemSett
         exclude: parse_globs(reader.texts("exclude", GLOB)?.unwrap_or_default())?,
         default_acl: parse_acl(reader, "default_acl")?,
         max_file_size: size(reader, "max_file_size", 64 << 20, 1)?,
+        metadata: parse_metadata(reader, "metadata")?,
     })
+}
+
+/// `key = "value"` → `key=value`, sorted. A key with an equals sign would be read back as another one.
+fn parse_metadata(reader: &Reader<'_>, key: &str) -> Result<Vec<Value<String>>, ConfigError> {
+    let Some(table) = reader.table(key)? else { return Ok(Vec::new()) };
+    let path = reader.path_of(key);
+    let metadata = Reader::new(reader.context(), &path, table);
+    let mut pairs = Vec::new();
+    for (key, text) in metadata.entries(METADATA)? {
+        if key.is_empty() || key.contains('=') || key.chars().any(char::is_control) {
+            let expected = "a key that is not empty and has neither \"=\" nor control characters".to_owned();
+            let problem = Problem::Wrong { expected, found: quote(key), nearest: None };
+            return Err(metadata.error(key, problem));
+        }
+        let value = text.parse(|value| match value.chars().any(char::is_control) {
+            true => Err("holds a control character".into()),
+            false => Ok(value.to_owned()),
+        })?;
+        let (written, hidden) = (format!("{key}={}", value.written()), value.is_interpolated());
+        pairs.push(Value::new(format!("{key}={}", value.expose()), written, hidden));
+    }
+    pairs.sort_unstable_by(|a, b| a.expose().cmp(b.expose()));
+    Ok(pairs)
 }
 
 fn parse_globs(texts: Vec<Text<'_>>) -> Result<Vec<Value<String>>, ConfigError> {

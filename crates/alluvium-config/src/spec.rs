@@ -30,6 +30,8 @@ pub struct PipelineSpec {
     pub embed: EmbedSpec,
     /// When a batch is committed.
     pub commit: CommitSpec,
+    /// How sources are followed.
+    pub run: RunSpec,
     /// The sources, at least one, in the order of the file.
     pub sources: Vec<SourceSpec>,
     #[serde(skip)]
@@ -126,6 +128,17 @@ pub struct CommitSpec {
     pub max_documents: usize,
     /// Bytes of prepared documents in a batch.
     pub max_bytes: u64,
+}
+
+/// `[run]`: how sources are followed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunSpec {
+    /// How long after a scan of a whole source the next one begins; it finds what went unheard.
+    pub reconcile_interval: Duration,
+    /// How long a file must be left alone before it is read.
+    pub settle: Duration,
+    /// How long what is on its way is waited for when the process is asked to end.
+    pub drain_timeout: Duration,
 }
 
 impl PipelineSpec {

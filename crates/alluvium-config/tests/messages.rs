@@ -60,7 +60,7 @@ fn keys() {
     assert_eq!(
         message("include", "inclde"),
         "18:1: source[0].inclde: unknown key; expected one of name, type, root, include, exclude, \
-         default_acl, max_file_size; did you mean \"include\"?"
+         default_acl, max_file_size, metadata; did you mean \"include\"?"
     );
     assert_eq!(
         message("denied", "dennied"),
@@ -70,7 +70,7 @@ fn keys() {
     assert_eq!(
         message("[chunk]", "[chunks]"),
         "10:2: chunks: unknown key; expected one of version, name, index, model, chunk, extract, embed, \
-         commit, source; did you mean \"chunk\"?"
+         commit, run, source; did you mean \"chunk\"?"
     );
     assert_eq!(
         message("uri = \"index\"", "\"a key\" = 1"),
@@ -150,11 +150,11 @@ fn sources() {
     );
     assert_eq!(
         message("type = \"filesystem\"", "type = \"kafka\"\nbrokers = []"),
-        "16:1: source[0].type: expected a supported type of source: \"filesystem\", found \"kafka\""
+        "16:1: source[0].type: expected a supported type of source: \"filesystem\" or \"jsonl\", found \"kafka\""
     );
     assert_eq!(
         message("type = \"filesystem\"", "type = \"file-system\""),
-        "16:1: source[0].type: expected a supported type of source: \"filesystem\", found \"file-system\"; \
+        "16:1: source[0].type: expected a supported type of source: \"filesystem\" or \"jsonl\", found \"file-system\"; \
          did you mean \"filesystem\"?"
     );
     assert_eq!(
@@ -169,6 +169,47 @@ fn sources() {
     );
     let none = FILE.split("[[source]]").next().unwrap();
     assert!(parse(none).unwrap_err().to_string().contains("source: missing; expected [[source]]"));
+}
+
+#[test]
+fn lines_of_events() {
+    let jsonl =
+        |keys: &str| message("type = \"filesystem\"\nroot = \"more\"", &format!("type = \"jsonl\"\n{keys}"));
+    assert_eq!(
+        jsonl(""),
+        "21:1: source[1].path: missing; expected a file of change events, or \"-\" for standard input"
+    );
+    assert_eq!(
+        jsonl("path = \"s3://b/k\""),
+        "24:1: source[1].path: expected a file of change events, or \"-\" for standard input, found \
+         \"s3://b/k\" (is not a local path)"
+    );
+    assert_eq!(
+        jsonl("root = \"x\""),
+        "24:1: source[1].root: unknown key; expected one of name, type, path, default_acl, content_roots, \
+         max_event_size"
+    );
+    assert_eq!(
+        jsonl("path = \"-\"\n[[source]]\nname = \"third\"\ntype = \"jsonl\"\npath = \"-\""),
+        "28:1: source[2].path: expected a file of change events; only one source can read standard input, \
+         found \"-\", which source[1] reads already"
+    );
+}
+
+#[test]
+fn metadata() {
+    let with = |table: &str| message("root = \"docs\"", &format!("root = \"docs\"\nmetadata = {table}"));
+    assert_eq!(
+        with("{ \"a=b\" = \"c\" }"),
+        "18:14: source[0].metadata.\"a=b\": expected a key that is not empty and has neither \"=\" nor \
+         control characters, found \"a=b\""
+    );
+    assert_eq!(
+        with("{ a = \"${SECRET}\" }"),
+        "18:14: source[0].metadata.a: expected a text without control characters, found \"${SECRET}\" \
+         (holds a control character)"
+    );
+    assert_eq!(with("[]"), "18:1: source[0].metadata: expected a table, found a list");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use alluvium_config::{Durability, PdfEngine, PipelineSpec, SourceKind};
+use alluvium_config::{Durability, FilesystemSettings, JsonlInput, PdfEngine, PipelineSpec, SourceKind};
 
 const SMALLEST: &str = r#"
 version = 1
@@ -21,6 +21,11 @@ fn parse(text: &str) -> PipelineSpec {
     PipelineSpec::parse(text, Path::new("/etc/alluvium/p.toml"), &|_| None).unwrap()
 }
 
+fn filesystem(kind: &SourceKind) -> &FilesystemSettings {
+    let SourceKind::Filesystem(settings) = kind else { panic!("{kind:?}") };
+    settings
+}
+
 #[test]
 fn defaults() {
     let spec = parse(SMALLEST);
@@ -35,11 +40,42 @@ fn defaults() {
     assert_eq!((spec.extract.workers, spec.embed.sessions), (None, None));
     assert_eq!((spec.commit.interval, spec.commit.max_documents), (Duration::from_secs(5), 256));
     assert_eq!(spec.commit.max_bytes, 64 << 20);
-    let SourceKind::Filesystem(docs) = &spec.source("docs").unwrap().kind;
+    let docs = filesystem(&spec.source("docs").unwrap().kind);
     assert_eq!(*docs.root, Path::new("/etc/alluvium/docs"));
     assert_eq!(docs.include.iter().map(|g| g.as_str()).collect::<Vec<_>>(), ["**/*"]);
     assert!(docs.exclude.is_empty() && docs.default_acl.is_none());
-    assert_eq!(docs.max_file_size, 64 << 20);
+    assert_eq!((docs.max_file_size, docs.metadata.len()), (64 << 20, 0));
+    assert_eq!(
+        (spec.run.reconcile_interval, spec.run.settle),
+        (Duration::from_secs(300), Duration::from_millis(300))
+    );
+    assert_eq!(spec.run.drain_timeout, Duration::from_secs(30));
+}
+
+#[test]
+fn lines_of_events() {
+    let with = |keys: &str| {
+        let spec = parse(&format!("{SMALLEST}[[source]]\nname = \"e\"\ntype = \"jsonl\"\n{keys}"));
+        let SourceKind::Jsonl(events) = &spec.source("e").unwrap().kind else { panic!() };
+        events.clone()
+    };
+    let events = with("path = \"e.jsonl\"");
+    assert_eq!(*events.path, JsonlInput::File("/etc/alluvium/e.jsonl".into()));
+    assert!(events.default_acl.is_none() && events.content_roots.is_empty());
+    assert_eq!(events.max_event_size, 64 << 20);
+    let events = with("path = \"-\"\ncontent_roots = [\"a\", \"/b\"]");
+    assert_eq!(*events.path, JsonlInput::Stdin);
+    let roots: Vec<_> = events.content_roots.iter().map(|root| root.expose().as_path()).collect();
+    assert_eq!(roots, [Path::new("/etc/alluvium/a"), Path::new("/b")]);
+}
+
+#[test]
+fn metadata_is_sorted_pairs() {
+    let spec = parse(&format!("{SMALLEST}metadata = {{ team = \"people\", area = \"x=y\" }}"));
+    let pairs: Vec<_> = filesystem(&spec.sources[0].kind).metadata.iter().map(|pair| pair.as_str()).collect();
+    assert_eq!(pairs, ["area=x=y", "team=people"]);
+    let one = parse(SMALLEST);
+    assert_ne!(one.config_hash(), spec.config_hash());
 }
 
 #[test]
@@ -52,7 +88,7 @@ fn a_small_chunk_has_a_small_overlap() {
 fn access_lists_are_canonical() {
     let acl = "default_acl = { readers = [\"b\", \"a\", \"b\"], tenant = \"t\" }";
     let spec = parse(&format!("{SMALLEST}{acl}"));
-    let SourceKind::Filesystem(docs) = &spec.sources[0].kind;
+    let docs = filesystem(&spec.sources[0].kind);
     let acl = docs.default_acl.as_ref().unwrap().expose();
     assert_eq!((acl.readers.as_slice(), acl.denied.len()), (["a".to_owned(), "b".to_owned()].as_slice(), 0));
     assert_eq!(acl.tenant.as_deref(), Some("t"));
@@ -64,7 +100,7 @@ fn variables_are_put_in_after_parsing() {
     let text = SMALLEST.replace("\"docs\"\n\n", "").replace("root = \"docs\"", "root = \"/r/${ROOT}/$$\"");
     let spec = PipelineSpec::parse(&text, Path::new("p.toml"), &env).unwrap();
     assert_eq!(spec.sources[0].name.as_str(), "docs");
-    let SourceKind::Filesystem(docs) = &spec.sources[0].kind;
+    let docs = filesystem(&spec.sources[0].kind);
     assert_eq!(*docs.root, Path::new("/r/x\"\nname = \"injected/$"));
 }
 

@@ -2,4 +2,7 @@
 //! passes [`conformance`].
 
 pub mod conformance;
+pub mod event;
 pub mod filesystem;
+pub mod jsonl;
+mod offload;

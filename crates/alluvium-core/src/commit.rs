@@ -79,6 +79,9 @@ pub enum CommitError {
     /// Storage failed; what was written is discarded by the next claim.
     #[error("{0}")]
     Storage(String),
+    /// A person paused ingestion.
+    #[error("{0}")]
+    Paused(String),
     /// The batch contradicts the index or itself: a defect, not a passing fault.
     #[error("{0}")]
     Inconsistent(String),

@@ -21,6 +21,7 @@ pub mod id;
 pub mod ledger;
 pub mod policy;
 pub mod quarantine;
+pub mod rollback;
 pub mod source;
 pub mod text;
 pub mod version;

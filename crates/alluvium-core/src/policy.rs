@@ -62,7 +62,8 @@ mod tests {
         let acl = Acl { readers: vec!["a".to_owned()], ..Acl::default() };
         let who = Principals::new(["a".to_owned()]).unwrap();
         let erased = |undone_seq| Some(Erasure { seq: 5, undone_seq });
-        let mut policy = Policy { acl, acl_version: Version::observed(), deleted: None, erased: erased(None) };
+        let mut policy =
+            Policy { acl, acl_version: Version::observed(), deleted: None, erased: erased(None) };
         assert!(policy.is_erased() && !policy.admits(&who, 4) && !policy.admits(&who, 9));
         policy.erased = erased(Some(7));
         assert!(!policy.is_erased() && !policy.admits(&who, 4) && policy.admits(&who, 9));

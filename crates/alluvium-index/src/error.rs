@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use alluvium_core::checkpoint::CheckpointError;
 use alluvium_core::commit::CommitError;
 use alluvium_core::ledger::RecordError;
+use jiff::Timestamp;
 
 /// What the caller can do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,14 @@ pub enum ErrorKind {
     NotFound,
     /// What was asked can't be answered, whatever the index holds.
     Request,
+    /// There is one already.
+    Exists,
+    /// A name that can't be one.
+    BadName,
+    /// A person paused ingestion.
+    Paused,
+    /// Nothing would change.
+    AlreadyLive,
 }
 
 /// Why an index could not be read or written.
@@ -99,6 +108,28 @@ pub enum IndexError {
     /// Progress that does not fit.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// There is no such thing in the index.
+    #[error("{0}")]
+    NotFound(String),
+    /// There is one already.
+    #[error("{0}")]
+    Exists(String),
+    /// A name that can't be one.
+    #[error("{0}")]
+    BadName(String),
+    /// Nothing would change.
+    #[error("record {0} is the live one already")]
+    AlreadyLive(u64),
+    /// A person paused ingestion, as every rollback does.
+    #[error("the index {root} is paused since record {seq}, {since}")]
+    Paused {
+        /// The index.
+        root: String,
+        /// The newest record.
+        seq: u64,
+        /// When it was written.
+        since: Timestamp,
+    },
     /// Storage failed.
     #[error("{action}: {message}")]
     Storage {
@@ -134,6 +165,11 @@ impl IndexError {
             Self::Checkpoint(_) => ErrorKind::Corrupt,
             Self::Request(_) => ErrorKind::Request,
             Self::Storage { .. } | Self::Io { .. } => ErrorKind::Storage,
+            Self::NotFound(_) => ErrorKind::NotFound,
+            Self::Exists(_) => ErrorKind::Exists,
+            Self::BadName(_) => ErrorKind::BadName,
+            Self::Paused { .. } => ErrorKind::Paused,
+            Self::AlreadyLive(_) => ErrorKind::AlreadyLive,
         }
     }
 
@@ -154,6 +190,10 @@ impl IndexError {
             }
             ErrorKind::NotFound => "check the name",
             ErrorKind::Request => "ask otherwise",
+            ErrorKind::BadName => "choose another name",
+            ErrorKind::Exists => "choose another name, or drop the other first",
+            ErrorKind::Paused => "run `alluvium resume` once what was rolled back is mended",
+            ErrorKind::AlreadyLive => "name an earlier record: `alluvium releases list` shows them",
         }
     }
 
@@ -169,6 +209,7 @@ impl From<IndexError> for CommitError {
         match error.kind() {
             ErrorKind::Fenced | ErrorKind::Held => Self::Fenced(error.to_string()),
             ErrorKind::Corrupt => Self::Inconsistent(error.to_string()),
+            ErrorKind::Paused => Self::Paused(error.to_string()),
             _ => Self::Storage(error.to_string()),
         }
     }

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use alluvium_core::ledger::TableRole;
-use datafusion_expr::col;
 
 use crate::error::Result;
 use crate::filter::one_of;
 use crate::plan::{DocumentFacts, Facts};
+use crate::reader::standing;
 use crate::rows::{self, PolicyRow, QuarantineRow};
 use crate::tables::Tables;
 
@@ -27,7 +27,7 @@ pub(crate) async fn facts(tables: &Tables, ids: &[&str]) -> Result<HashMap<Strin
         entry.policy = Some(row);
     }
     let quarantine = tables.get(TableRole::Quarantine)?;
-    let open = one_of("doc_id", ids).and(col("resolved_seq").is_null());
+    let open = one_of("doc_id", ids).and(standing());
     for row in
         rows::from_batches::<QuarantineRow>(quarantine.name(), &quarantine.rows(None, Some(open)).await?)?
     {

@@ -38,7 +38,8 @@ pub(crate) fn indexes(role: TableRole) -> &'static [(&'static str, Kind)] {
             ("metadata", Kind::Labels),
             (TEXT, Kind::Words),
         ],
-        TableRole::Documents | TableRole::Policy => &[("doc_id", Kind::Key)],
+        TableRole::Documents => &[("doc_id", Kind::Key)],
+        TableRole::Policy => &[("doc_id", Kind::Key), ("changed_seq", Kind::Key)],
         TableRole::Quarantine => &[("id", Kind::Key), ("doc_id", Kind::Key)],
     }
 }

@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 
-use alluvium_core::document::KnownDocument;
+use alluvium_core::document::{DocumentState, KnownDocument};
 use alluvium_core::id::{DocId, SourceName};
 use alluvium_core::ledger::TableRole;
+use alluvium_core::quarantine::Cause;
 use serde::Deserialize;
 
 use crate::error::Result;
 use crate::filter::equals;
-use crate::reader::open_quarantine;
-use crate::rows;
+use crate::reader::standing_quarantine;
+use crate::rows::{self, QuarantineRow};
 use crate::tables::Tables;
 
 #[derive(Deserialize)]
@@ -34,14 +35,12 @@ struct PolicyColumns {
 /// that came after it, so that neither is processed again while it stays as it is.
 pub(crate) async fn known(tables: &Tables, source: &SourceName) -> Result<HashMap<String, KnownDocument>> {
     let mut known = documents(tables, source).await?;
-    for item in open_quarantine(tables).await? {
-        let Some(document) = local(&item.doc_id, source).and_then(|local| known.get_mut(&local)) else {
-            continue;
-        };
-        document.content_hash =
-            item.content_hash.as_deref().map(|h| rows::hash("quarantine", h)).transpose()?;
-        document.pipeline_fingerprint = rows::hash("quarantine", &item.pipeline_fingerprint)?;
-        document.stamp = item.stamp;
+    let mut items = standing_quarantine(tables).await?;
+    items.sort_by_key(|item| item.entered_seq);
+    for item in items {
+        if let Some(document) = local(&item.doc_id, source).and_then(|local| known.get_mut(&local)) {
+            overlay(document, item)?;
+        }
     }
     let policy = tables.get(TableRole::Policy)?;
     let columns = ["doc_id", "acl_hash", "erased_seq", "erasure_undone_seq"];
@@ -53,6 +52,23 @@ pub(crate) async fn known(tables: &Tables, source: &SourceName) -> Result<HashMa
         }
     }
     Ok(known)
+}
+
+/// What a refused change says of its document's content.
+fn overlay(document: &mut KnownDocument, item: QuarantineRow) -> Result<()> {
+    if item.retry_seq.is_some() {
+        // A person asked for another try: whatever is there is new.
+        (document.content_hash, document.stamp) = (None, None);
+        return Ok(());
+    }
+    if item.content_hash.is_none() && item.cause == Cause::RolledBack.to_string() {
+        // A rollback brought the document back and holds its deletion.
+        document.state = DocumentState::Deleted;
+    }
+    document.content_hash = item.content_hash.as_deref().map(|h| rows::hash("quarantine", h)).transpose()?;
+    document.pipeline_fingerprint = rows::hash("quarantine", &item.pipeline_fingerprint)?;
+    document.stamp = item.stamp;
+    Ok(())
 }
 
 async fn documents(tables: &Tables, source: &SourceName) -> Result<HashMap<String, KnownDocument>> {

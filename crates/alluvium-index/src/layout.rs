@@ -3,7 +3,8 @@
 //! ```text
 //! ROOT/chunks_<generation>.lance     ROOT/documents_<generation>.lance
 //! ROOT/policy.lance                  ROOT/quarantine.lance
-//! ROOT/ledger/<inverse seq>.json     ROOT/writer.lock
+//! ROOT/ledger/<inverse seq>.json     ROOT/releases/<name>.json
+//! ROOT/writer.lock                   ROOT/turn.lock
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -29,8 +30,16 @@ impl Layout {
         self.root.join(FOLDER)
     }
 
+    pub(crate) fn releases(&self) -> PathBuf {
+        self.root.join("releases")
+    }
+
     pub(crate) fn lock(&self) -> PathBuf {
         self.root.join("writer.lock")
+    }
+
+    pub(crate) fn turn(&self) -> PathBuf {
+        self.root.join("turn.lock")
     }
 
     /// The path of a table, as LanceDB lays tables out.

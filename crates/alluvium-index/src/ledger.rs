@@ -19,19 +19,25 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn open(layout: &Layout) -> Result<Self> {
-        Ok(Self { store: storage::ledger_store(&layout.ledger())? })
+        Ok(Self { store: storage::folder_store(&layout.ledger())? })
     }
 
     /// The newest record; `None` in an empty ledger.
     pub(crate) async fn head(&self) -> Result<Option<Record>> {
+        match self.sequence_numbers().await?.first() {
+            Some(seq) => self.get(*seq).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The numbers of all records, the newest first.
+    pub(crate) async fn sequence_numbers(&self) -> Result<Vec<u64>> {
         let listed: Vec<_> =
             self.store.list(None).try_collect().await.map_err(store_error("listing the ledger"))?;
         // Object stores list in order of names; a local file system does not.
-        let newest = listed.iter().filter_map(|o| seq_of(o.location.filename()?)).max();
-        match newest {
-            Some(seq) => self.get(seq).await.map(Some),
-            None => Ok(None),
-        }
+        let mut numbers: Vec<u64> = listed.iter().filter_map(|o| seq_of(o.location.filename()?)).collect();
+        numbers.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(numbers)
     }
 
     /// One record.
@@ -79,7 +85,7 @@ impl Ledger {
     }
 }
 
-fn store_error(action: &str) -> impl FnOnce(object_store::Error) -> IndexError + use<> {
+pub(crate) fn store_error(action: &str) -> impl FnOnce(object_store::Error) -> IndexError + use<> {
     let action = action.to_owned();
     move |error| IndexError::Storage { action, message: error.to_string() }
 }

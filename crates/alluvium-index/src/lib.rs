@@ -5,11 +5,13 @@
 //! carries them out and observes.
 
 mod claim;
+mod contents;
 mod error;
 mod explain;
 mod filter;
 mod guarded;
 mod indexes;
+mod intervene;
 mod known;
 mod layout;
 mod ledger;
@@ -18,6 +20,7 @@ mod lookup;
 mod maintain;
 mod plan;
 mod reader;
+mod releases;
 mod rows;
 mod schema;
 mod search;
@@ -28,9 +31,12 @@ mod tables;
 mod tuning;
 mod writer;
 
+pub use contents::Diff;
 pub use error::{ErrorKind, IndexError};
 pub use explain::Explanation;
-pub use reader::{Index, QuarantineItem};
+pub use intervene::Intervention;
+pub use reader::{Index, QuarantineDetail, QuarantineItem};
+pub use releases::{Release, Releases, Target};
 pub use schema::schema_json;
 pub use search::{
     Condition, ConditionError, Found, Hit, LegPlan, Scan, SearchMode, SearchPlan, SearchRequest,
@@ -38,4 +44,4 @@ pub use search::{
 pub use status::{DocumentCounts, LiveStatus, SourceStatus, Status};
 pub use storage::Durability;
 pub use tuning::Tuning;
-pub use writer::{Options, Writer};
+pub use writer::{Options, Rollback, RollbackOptions, RollbackPlan, Writer};

@@ -1,12 +1,19 @@
-//! One writer an index: an advisory lock on a file that says who holds it.
+//! Advisory locks, each on a file that says who holds it.
 //!
-//! The kernel drops the lock with its process, so that a killed writer never leaves it behind. The lock
-//! keeps two writers of one machine apart; the ledger's fence is what keeps the index safe.
+//! `writer.lock` is held by the one writer for as long as it lives. `turn.lock` is held while a claim is
+//! made, and by a person's intervention (rollback, erase, resume) from its claim to its record: an
+//! intervention does not wait for the writer to end, it fences it, and the turn keeps the writer from
+//! claiming back before the intervention is done.
+//!
+//! The kernel drops a lock with its process, so that a killed process never leaves one behind. Locks keep
+//! processes of one machine apart; the ledger's fence is what keeps the index safe.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use alluvium_core::clock::Clock;
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
@@ -22,7 +29,7 @@ struct Holder {
     since: Timestamp,
 }
 
-/// The held lock; dropping it releases.
+/// A held lock; dropping it releases.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
@@ -30,11 +37,37 @@ pub(crate) struct Lock {
 
 /// The longest holder text that is read back.
 const MAX_HOLDER: u64 = 4096;
+/// How long a turn is waited for: a claim takes well under a second.
+const PATIENCE: Duration = Duration::from_secs(30);
+const RETRY: Duration = Duration::from_millis(20);
 
 impl Lock {
-    /// Takes the lock, or says who has it.
+    /// Takes the writer's lock, or says who has it.
     pub(crate) fn take(layout: &Layout, host: &str, now: Timestamp) -> Result<Self> {
-        let path = layout.lock();
+        Self::take_file(layout, layout.lock(), host, now)
+    }
+
+    /// Waits for the turn to claim.
+    pub(crate) async fn turn(layout: &Layout, host: &str, clock: &dyn Clock) -> Result<Self> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match Self::take_file(layout, layout.turn(), host, clock.now()) {
+                Err(IndexError::Held { .. }) if Instant::now() < deadline => tokio::time::sleep(RETRY).await,
+                taken => return taken,
+            }
+        }
+    }
+
+    /// Who holds the writer's lock, if anybody does.
+    pub(crate) fn holder(layout: &Layout) -> Option<String> {
+        let mut file = File::open(layout.lock()).ok()?;
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Err(rustix::io::Errno::WOULDBLOCK) => Some(read_holder(&mut file)),
+            _ => None,
+        }
+    }
+
+    fn take_file(layout: &Layout, path: PathBuf, host: &str, now: Timestamp) -> Result<Self> {
         let io = |action: &'static str| {
             let path = path.clone();
             move |error| IndexError::Io { action, path, error }
@@ -61,13 +94,16 @@ fn write_holder(file: &mut File, holder: &Holder) -> std::io::Result<()> {
 }
 
 fn held(root: &Path, file: &mut File) -> IndexError {
+    IndexError::Held { root: root.display().to_string(), holder: read_holder(file) }
+}
+
+fn read_holder(file: &mut File) -> String {
     let mut text = String::new();
     let read = file.take(MAX_HOLDER).read_to_string(&mut text);
-    let holder = match read.ok().and_then(|_| serde_json::from_str::<Holder>(&text).ok()) {
+    match read.ok().and_then(|_| serde_json::from_str::<Holder>(&text).ok()) {
         Some(h) => format!("process {} on {} since {}", h.pid, h.host, h.since),
         None => "another process".to_owned(),
-    };
-    IndexError::Held { root: root.display().to_string(), holder }
+    }
 }
 
 #[cfg(test)]

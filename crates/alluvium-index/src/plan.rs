@@ -61,7 +61,7 @@ impl DocumentFacts {
 pub(crate) struct Facts {
     pub(crate) document: Option<DocumentFacts>,
     pub(crate) policy: Option<PolicyRow>,
-    /// Its quarantine items that are not resolved.
+    /// Its quarantine items that are not resolved, or that a person dropped.
     pub(crate) open: Vec<QuarantineRow>,
 }
 
@@ -245,7 +245,14 @@ impl Planner<'_> {
             if mended && !again {
                 let (resolved_at, resolved_seq) =
                     (Some(self.context.now), Some(rows::seq_i64(self.context.seq)));
-                self.plan.quarantine.push(QuarantineRow { resolved_at, resolved_seq, ..open.clone() });
+                let (dropped, retry_seq) = (false, None);
+                self.plan.quarantine.push(QuarantineRow {
+                    resolved_at,
+                    resolved_seq,
+                    dropped,
+                    retry_seq,
+                    ..open.clone()
+                });
             }
         }
     }

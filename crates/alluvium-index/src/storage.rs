@@ -23,8 +23,8 @@ pub enum Durability {
     Process,
 }
 
-/// Opens the store of the ledger's folder.
-pub(crate) fn ledger_store(folder: &Path) -> Result<Arc<dyn ObjectStore>> {
+/// Opens the store of a folder, which is made if it is missing.
+pub(crate) fn folder_store(folder: &Path) -> Result<Arc<dyn ObjectStore>> {
     let io = |error| IndexError::Io { action: "creating", path: folder.to_owned(), error };
     std::fs::create_dir_all(folder).map_err(io)?;
     let store = LocalFileSystem::new_with_prefix(folder).map_err(|error| IndexError::Storage {

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_schema::Schema;
 use datafusion_expr::Expr;
 use futures::TryStreamExt;
 use lance::Dataset;
@@ -71,6 +72,17 @@ impl Table {
 
     pub(crate) fn version(&self) -> u64 {
         self.dataset.version().version
+    }
+
+    /// Refuses a table whose columns are not those that this program writes.
+    pub(crate) fn check_columns(&self, expected: &Schema) -> Result<()> {
+        let found: Vec<&str> = self.dataset.schema().fields.iter().map(|f| f.name.as_str()).collect();
+        let expected: Vec<&str> = expected.fields().iter().map(|f| f.name().as_str()).collect();
+        if found == expected {
+            return Ok(());
+        }
+        let message = "was written by another version of alluvium, which has other columns".to_owned();
+        Err(IndexError::Shape { table: self.name.clone(), message })
     }
 
     pub(crate) fn dataset(&self) -> &Arc<Dataset> {
@@ -198,6 +210,11 @@ impl Table {
         let base = self.version();
         let dataset = committer.execute(transaction).await.map_err(|e| self.commit_error(e))?;
         self.expect_next(base, self.at(dataset))
+    }
+
+    /// `next` as the table that follows this one, which it must be by exactly one version.
+    pub(crate) fn followed_by(&self, next: Self) -> Result<Self> {
+        self.expect_next(self.version(), next)
     }
 
     /// Anything but base + 1 means that somebody else wrote to the table.

@@ -9,6 +9,7 @@ use lance::session::Session;
 
 use crate::error::{IndexError, Result};
 use crate::layout::Layout;
+use crate::schema::schema;
 use crate::table::Table;
 
 /// The tables, by role.
@@ -31,7 +32,9 @@ impl Tables {
                 table: name.clone(),
                 message: format!("ledger record {} names no version of it", record.seq),
             })?;
-            by_role.insert(role, Table::open(&name, &layout.table(&name), version, session.clone()).await?);
+            let table = Table::open(&name, &layout.table(&name), version, session.clone()).await?;
+            table.check_columns(&schema(role, record.fingerprint.model.dimension))?;
+            by_role.insert(role, table);
         }
         Ok(Self { by_role })
     }

@@ -8,9 +8,9 @@
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 
-use alluvium_core::checkpoint::CheckpointDelta;
+use alluvium_core::checkpoint::Checkpoint;
 use alluvium_core::clock::Clock;
-use alluvium_core::commit::{Batch, CommitError, Committed, Counts, IndexWriter, Publish, VectorLookup};
+use alluvium_core::commit::{Batch, CommitError, Committed, IndexWriter, Publish, VectorLookup};
 use alluvium_core::fingerprint::GenerationFingerprint;
 use alluvium_core::fold::fold;
 use alluvium_core::id::{Generation, PipelineName};
@@ -34,6 +34,11 @@ use crate::tables::Tables;
 use crate::tuning::Tuning;
 
 mod apply;
+mod erase;
+mod quarantine;
+mod rollback;
+
+pub use rollback::{Rollback, RollbackOptions, RollbackPlan};
 
 /// How a writer works.
 #[derive(Clone)]
@@ -59,7 +64,30 @@ pub struct Writer {
     claimed: bool,
     /// The tables of `head`; shared with look-ups, which follow every publish.
     tables: Arc<RwLock<Option<Tables>>>,
-    _lock: Lock,
+    hold: Hold,
+}
+
+/// The lock that a writer lives under.
+enum Hold {
+    /// The writer's own: one committer an index.
+    Writer { _lock: Lock },
+    /// The turn, for one intervention of a person: it fences whoever writes.
+    Turn { _lock: Lock },
+}
+
+/// What a record says beyond the versions of its tables.
+struct Draft {
+    reason: Reason,
+    checkpoint: Checkpoint,
+    paused: bool,
+    rolled_back_to: Option<u64>,
+}
+
+impl Draft {
+    /// A record over `head` that changes nothing but its tables.
+    fn over(head: &Record, reason: Reason) -> Self {
+        Self { reason, checkpoint: head.checkpoint.clone(), paused: head.paused, rolled_back_to: None }
+    }
 }
 
 impl Writer {
@@ -71,39 +99,76 @@ impl Writer {
         options: Options,
     ) -> Result<Self> {
         let layout = Layout::new(root);
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let lock = Lock::take(&layout, &host, options.clock.now())?;
+        let lock = Lock::take(&layout, &host(), options.clock.now())?;
+        Self::start(layout, pipeline, fingerprint, options, Hold::Writer { _lock: lock }).await
+    }
+
+    /// A writer for one intervention of a person, beside whoever else writes: its claim fences them, and
+    /// the turn keeps them from claiming back before it is dropped. The index must be there.
+    pub(crate) async fn intervene(root: &Path, pipeline: &PipelineName, options: Options) -> Result<Self> {
+        let layout = Layout::new(root);
+        let none = || IndexError::NotFound(format!("there is no index at {}", root.display()));
+        if !layout.ledger().is_dir() {
+            return Err(none());
+        }
+        let lock = Lock::turn(&layout, &host(), &*options.clock).await?;
+        let head = Ledger::open(&layout)?.head().await?;
+        let fingerprint = head.filter(|head| !head.tables.is_empty()).ok_or_else(none)?.fingerprint;
+        Self::start(layout, pipeline, &fingerprint, options, Hold::Turn { _lock: lock }).await
+    }
+
+    async fn start(
+        layout: Layout,
+        pipeline: &PipelineName,
+        fingerprint: &GenerationFingerprint,
+        options: Options,
+        hold: Hold,
+    ) -> Result<Self> {
         let ledger = Ledger::open(&layout)?;
         let generation = fingerprint.generation().map_err(|e| IndexError::Storage {
             action: "naming the generation".to_owned(),
             message: e.to_string(),
         })?;
-        let head = ledger.head().await?;
-        let session = Arc::new(Session::default());
-        let mut tables = None;
-        if let Some(head) = &head {
-            check_owner(&layout, head, pipeline, fingerprint, &generation)?;
-            if !head.tables.is_empty() {
-                tables = Some(Tables::open(&layout, head, &session).await?);
-            }
-        }
-        let version = env!("CARGO_PKG_VERSION").to_owned();
-        let id = WriterId { nonce: Uuid::new_v4().to_string(), host, pid: std::process::id(), version };
-        Ok(Self {
+        let mut writer = Self {
             layout,
             ledger,
-            session,
-            id,
+            session: Arc::new(Session::default()),
+            id: WriterId {
+                nonce: String::new(),
+                host: host(),
+                pid: std::process::id(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
             pipeline: pipeline.clone(),
             fingerprint: fingerprint.clone(),
             generation,
             options,
             tuning: Tuning::default(),
-            head,
+            head: None,
             claimed: false,
-            tables: Arc::new(RwLock::new(tables)),
-            _lock: lock,
-        })
+            tables: Arc::default(),
+            hold,
+        };
+        writer.renew().await?;
+        Ok(writer)
+    }
+
+    /// Starts over from the newest record, whoever wrote it: unclaimed, and as a writer with another
+    /// nonce, so that nothing of before is taken for one's own.
+    pub async fn renew(&mut self) -> Result<()> {
+        self.claimed = false;
+        self.id.nonce = Uuid::new_v4().to_string();
+        let head = self.ledger.head().await?;
+        let mut tables = None;
+        if let Some(head) = &head {
+            check_owner(&self.layout, head, &self.pipeline, &self.fingerprint, &self.generation)?;
+            if !head.tables.is_empty() {
+                tables = Some(Tables::open(&self.layout, head, &self.session).await?);
+            }
+        }
+        *self.tables.write().unwrap_or_else(std::sync::PoisonError::into_inner) = tables;
+        self.head = head;
+        Ok(())
     }
 
     /// The same writer with other sizes.
@@ -143,6 +208,10 @@ impl Writer {
         {
             return Ok((head, tables));
         }
+        let _turn = match &self.hold {
+            Hold::Writer { .. } => Some(Lock::turn(&self.layout, &self.id.host, &*self.options.clock).await?),
+            Hold::Turn { .. } => None,
+        };
         self.refresh_head().await?;
         let claim = Claim {
             layout: &self.layout,
@@ -201,27 +270,38 @@ impl Writer {
         if plan.is_empty() && batch.deltas.is_empty() {
             return Ok(Committed { counts: plan.counts, published: None });
         }
+        self.refuse_paused()?;
         let (head, mut tables) = self.claimed().await?;
         let counts = plan.counts;
         apply::apply(&mut tables, plan, self.fingerprint.model.dimension).await?;
-        self.publish(&head, tables, Reason::Commit, &batch.deltas, counts).await
+        let checkpoint = head.checkpoint.apply(&batch.deltas)?;
+        let draft = Draft { checkpoint, ..Draft::over(&head, Reason::Commit) };
+        let published = self.publish(&head, tables, draft).await?;
+        Ok(Committed { counts, published: Some(published) })
+    }
+
+    /// Refuses while a person has paused ingestion.
+    pub fn refuse_paused(&self) -> Result<()> {
+        match &self.head {
+            Some(head) if head.paused => Err(IndexError::Paused {
+                root: self.layout.root().display().to_string(),
+                seq: head.seq,
+                since: head.created_at,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Makes the new table versions durable, names them in a record, moves the tags.
-    async fn publish(
-        &mut self,
-        head: &Record,
-        tables: Tables,
-        reason: Reason,
-        deltas: &[CheckpointDelta],
-        counts: Counts,
-    ) -> Result<Committed> {
+    async fn publish(&mut self, head: &Record, tables: Tables, draft: Draft) -> Result<Publish> {
         let record = Record {
             seq: head.seq + 1,
-            reason,
+            reason: draft.reason,
             created_at: self.options.clock.now(),
             tables: tables.versions(&self.generation),
-            checkpoint: head.checkpoint.apply(deltas)?,
+            checkpoint: draft.checkpoint,
+            paused: draft.paused,
+            rolled_back_to: draft.rolled_back_to,
             ..head.clone()
         };
         storage::sync(self.layout.root(), self.options.durability).await?;
@@ -229,14 +309,28 @@ impl Writer {
         self.ledger.put(&record).await?;
         storage::sync(self.layout.root(), self.options.durability).await?;
         fail_point!("commit::after-record");
-        for table in tables.iter() {
-            table.tag_live().await?;
-        }
+        self.tag(&record, &tables).await?;
         fail_point!("commit::after-tags");
         let published = Publish { seq: record.seq, generation: self.generation.clone() };
         self.head = Some(record);
         self.set_tables(tables);
-        Ok(Committed { counts, published: Some(published) })
+        Ok(published)
+    }
+
+    /// Moves the tags to a record's tables; to those of a newer one, where somebody has published since.
+    async fn tag(&self, record: &Record, tables: &Tables) -> Result<()> {
+        let (mut seq, mut tables) = (record.seq, tables.clone());
+        loop {
+            for table in tables.iter() {
+                table.tag_live().await?;
+            }
+            if !self.ledger.holds(seq + 1).await? {
+                return Ok(());
+            }
+            let Some(newer) = self.ledger.head().await? else { return Ok(()) };
+            tables = Tables::open(&self.layout, &newer, &self.session).await?;
+            seq = newer.seq;
+        }
     }
 
     /// After a failure the tables may hold what no record names: the next write claims anew.
@@ -261,8 +355,12 @@ impl Writer {
             let maintained = crate::maintain::maintain(role, tables.get(role)?, &self.tuning).await?;
             tables.set(role, maintained);
         }
-        self.publish(&head, tables, Reason::Maintenance, &[], Counts::default()).await.map(drop)
+        self.publish(&head, tables, Draft::over(&head, Reason::Maintenance)).await.map(drop)
     }
+}
+
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 #[async_trait]

@@ -7,9 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use alluvium_core::access::Principals;
-use alluvium_index::{Condition, ErrorKind, Index, Scan, SearchMode, SearchRequest, Tuning, Writer};
+use alluvium_index::{
+    Condition, ErrorKind, Index, RollbackOptions, Scan, SearchMode, SearchRequest, Tuning, Writer,
+};
 use common::{
-    Ask, access_only, acl, commit, delete, denying, described, sorted, upsert, vector, who, writer,
+    Ask, access_only, acl, commit, delete, denying, described, intervention, sorted, upsert, vector, who,
+    writer,
 };
 
 const MODES: [SearchMode; 3] = [SearchMode::Vector, SearchMode::Fts, SearchMode::Hybrid];
@@ -466,4 +469,34 @@ async fn a_table_without_an_index_is_searched_and_gets_it_back() {
     commit(&mut w, vec![upsert("s/c", "WORD three", acl(&["g"]))]).await;
     let found = Ask::by(SearchMode::Fts, "word").of(&open(dir.path(), NEGLECTED).await, &["g"]).await;
     assert_eq!((found.hits.len(), found.plan.legs[0].scan), (2, Scan::Index));
+}
+
+async fn has_index(root: &Path, column: &str) -> bool {
+    use lance::index::DatasetIndexExt;
+    let index = open(root, NEGLECTED).await;
+    let mut tables = index.record().tables.iter();
+    let (name, version) = tables.find(|(name, _)| name.starts_with("chunks_")).unwrap();
+    let path = root.join(format!("{name}.lance"));
+    let table = lance::Dataset::open(path.to_str().unwrap()).await.unwrap();
+    let table = table.checkout_version(*version).await.unwrap();
+    table.load_indices().await.unwrap().iter().any(|i| i.name == format!("{column}_idx"))
+}
+
+#[tokio::test]
+async fn a_rollback_to_a_table_without_an_index_gives_it_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut w = writer(dir.path()).await;
+    commit(&mut w, vec![upsert("s/a", "word one", acl(&["g"]))]).await;
+    let then = w.head().unwrap().seq;
+    drop(w);
+    drop_index(dir.path(), "text").await;
+    assert!(!has_index(dir.path(), "text").await);
+    let mut w = writer(dir.path()).await;
+    commit(&mut w, vec![upsert("s/b", "word two", acl(&["g"]))]).await;
+    drop(w);
+    let options = RollbackOptions { to: then, restore_deleted: false, keep_offsets: false, pause: false };
+    intervention(dir.path()).await.rollback(&options).await.unwrap();
+    assert!(has_index(dir.path(), "text").await);
+    let found = Ask::by(SearchMode::Fts, "word").of(&open(dir.path(), NEGLECTED).await, &["g"]).await;
+    assert_eq!(texts(&found), ["word one"]);
 }

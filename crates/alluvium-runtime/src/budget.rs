@@ -4,14 +4,17 @@
 //! larger than the file), which holds up the next admission instead: a document that waited for memory
 //! while it holds some could wait for ever. The excess is bounded by what the documents in extraction
 //! may become, and the extractor bounds that.
+//!
+//! Room that was granted to a source counts as taken until its batch is charged. Sources that follow may
+//! sit on their room for hours, so that all of it together is at most half of the budget.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alluvium_core::source::Room;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex as Turn, Notify};
 
 /// A source's batch is never asked to be more than this part of the whole, so that stages overlap.
-const SHARE: u64 = 8;
+const SHARE: usize = 8;
 /// What a change weighs that carries no content.
 const LEAST: u64 = 1024;
 
@@ -19,7 +22,11 @@ const LEAST: u64 = 1024;
 pub(crate) struct Budget {
     bytes: u64,
     documents: usize,
+    /// What one source is granted at once.
+    batch: Room,
     state: Mutex<State>,
+    /// One source at a time waits for room, in the order in which they came.
+    turn: Turn<()>,
     freed: Notify,
     /// Woken when admission has to wait.
     pub(crate) starved: Notify,
@@ -29,15 +36,25 @@ pub(crate) struct Budget {
 struct State {
     bytes: u64,
     documents: usize,
+    granted_bytes: u64,
+    granted_documents: usize,
     waiting: bool,
 }
 
 impl Budget {
-    pub(crate) fn new(bytes: u64, documents: usize) -> Arc<Self> {
+    /// A budget for so many sources that ask at once. It is never so small that the room of idle ones
+    /// would leave none for a busy one.
+    pub(crate) fn new(bytes: u64, documents: usize, sources: usize) -> Arc<Self> {
+        let sources = sources.max(1);
+        let parts = SHARE.max(2 * sources);
+        let (bytes, documents) = (bytes.max(parts as u64), documents.max(2 * sources - 1));
+        let batch = Room { bytes: bytes / parts as u64, changes: (documents / parts).max(1) };
         Arc::new(Self {
-            bytes: bytes.max(1),
-            documents: documents.max(1),
+            bytes,
+            documents,
+            batch,
             state: Mutex::default(),
+            turn: Turn::new(()),
             freed: Notify::new(),
             starved: Notify::new(),
         })
@@ -47,26 +64,33 @@ impl Budget {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until there is room for a batch. For one caller at a time.
-    pub(crate) async fn room(&self) -> Room {
+    /// Waits until there is room for a batch.
+    pub(crate) async fn room(self: &Arc<Self>) -> Grant {
+        let _turn = self.turn.lock().await;
         loop {
-            if let Some(room) = self.try_room() {
-                return room;
+            if let Some(grant) = self.try_room() {
+                return grant;
             }
             self.starved.notify_one();
             self.freed.notified().await;
         }
     }
 
-    fn try_room(&self) -> Option<Room> {
+    fn try_room(self: &Arc<Self>) -> Option<Grant> {
         let mut state = self.state();
-        let share = (self.bytes / SHARE).max(1);
-        let free = self.bytes.saturating_sub(state.bytes);
-        let documents = self.documents.saturating_sub(state.documents);
-        let fits = state.documents == 0 || (free >= share && documents > 0);
+        let free = self.bytes.saturating_sub(state.bytes + state.granted_bytes);
+        let documents = self.documents.saturating_sub(state.documents + state.granted_documents);
+        // A batch that is larger than everything is taken alone.
+        let alone = state.documents == 0 && state.granted_documents == 0;
+        let fits = alone || (free >= self.batch.bytes && documents > 0);
         state.waiting = !fits;
-        let most = (self.documents / SHARE as usize).max(1);
-        fits.then(|| Room { bytes: share, changes: documents.clamp(1, most) })
+        if !fits {
+            return None;
+        }
+        let room = Room { bytes: self.batch.bytes, changes: documents.clamp(1, self.batch.changes) };
+        state.granted_bytes += room.bytes;
+        state.granted_documents += room.changes;
+        Some(Grant { budget: Arc::clone(self), room })
     }
 
     /// Charges a document.
@@ -78,10 +102,32 @@ impl Budget {
         Held { budget: Arc::clone(self), bytes }
     }
 
+    /// Documents in flight, and what they weigh.
+    pub(crate) fn in_flight(&self) -> (usize, u64) {
+        let state = self.state();
+        (state.documents, state.bytes)
+    }
+
     /// Whether admission waits while all that is in flight are these documents.
     pub(crate) fn waits_for(&self, documents: usize) -> bool {
         let state = self.state();
         state.waiting && state.documents == documents
+    }
+}
+
+/// Room for a batch, taken until this is dropped: after the batch's documents were charged.
+pub(crate) struct Grant {
+    budget: Arc<Budget>,
+    pub(crate) room: Room,
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        let mut state = self.budget.state();
+        state.granted_bytes = state.granted_bytes.saturating_sub(self.room.bytes);
+        state.granted_documents = state.granted_documents.saturating_sub(self.room.changes);
+        drop(state);
+        self.budget.freed.notify_one();
     }
 }
 
@@ -125,18 +171,18 @@ mod tests {
 
     #[tokio::test]
     async fn admission_waits_for_bytes_and_for_documents() {
-        let budget = Budget::new(80 * LEAST, 2);
+        let budget = Budget::new(80 * LEAST, 2, 1);
         let (one, two) = (budget.charge(LEAST), budget.charge(LEAST));
         assert!(budget.try_room().is_none(), "no document fits");
         assert!(budget.waits_for(2));
         drop(one);
-        assert_eq!(budget.try_room().map(|room| room.changes), Some(1));
+        assert_eq!(budget.try_room().map(|grant| grant.room.changes), Some(1));
         let mut two = two;
         two.resize(79 * LEAST);
         assert!(budget.try_room().is_none(), "no bytes are free");
         let waiting = tokio::spawn({
             let budget = Arc::clone(&budget);
-            async move { budget.room().await.bytes }
+            async move { budget.room().await.room.bytes }
         });
         tokio::task::yield_now().await;
         drop(two);
@@ -145,11 +191,30 @@ mod tests {
 
     #[test]
     fn a_document_larger_than_everything_is_admitted_alone() {
-        let budget = Budget::new(10, 10);
+        let budget = Budget::new(10, 10, 1);
         assert!(budget.try_room().is_some());
         let huge = budget.charge(1 << 30);
         assert!(budget.try_room().is_none());
         drop(huge);
         assert!(budget.try_room().is_some());
+    }
+
+    #[test]
+    fn granted_room_is_taken_and_idle_sources_leave_half_to_the_others() {
+        for (bytes, documents, sources) in [(1 << 20, 1000, 3), (1 << 20, 1, 5), (10, 7, 20)] {
+            let budget = Budget::new(bytes, documents, sources);
+            let idle: Vec<Grant> = (1..sources).map(|_| budget.try_room().unwrap()).collect();
+            let taken: u64 = idle.iter().map(|grant| grant.room.bytes).sum();
+            assert!(taken <= budget.bytes / 2);
+            let busy = budget.try_room().expect("there is room for one that is busy");
+            assert!(taken + busy.room.bytes <= budget.bytes);
+            let documents: usize = idle.iter().chain([&busy]).map(|grant| grant.room.changes).sum();
+            assert!(documents <= budget.documents);
+        }
+        let budget = Budget::new(80 * LEAST, 8, 1);
+        let grants: Vec<Grant> = std::iter::from_fn(|| budget.try_room()).collect();
+        assert_eq!(grants.len(), 8, "what is granted is not granted twice");
+        drop(grants);
+        assert_eq!(std::iter::from_fn(|| budget.try_room()).take(99).count(), 99, "and comes back");
     }
 }

@@ -7,14 +7,19 @@ use alluvium_core::document::{Prepared, PreparedContent};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 
-use crate::budget::Held;
 use crate::error::RunError;
-use crate::order::{Delta, Order};
-use crate::pipeline::{Progress, Report, Settings, Snapshot};
-use crate::pull::{Event, Pulled, Shared};
+use crate::flight::Flight;
+use crate::following::Following;
+use crate::health::HealthSnapshot;
+use crate::order::{Delta, Order, add_progress};
+use crate::pipeline::{FollowEnd, Progress, Report, Settings, Snapshot};
+use crate::pull::{Event, Pulled};
+use crate::shared::Shared;
 
 /// How often progress is told while nothing else happens, as in the middle of a huge document.
 const TICK: Duration = Duration::from_millis(500);
+/// How often a run that follows asks whether somebody else has published.
+const SUPERSEDED_TICK: Duration = Duration::from_secs(1);
 
 /// Gathers finished changes and commits them.
 pub(crate) struct CommitLoop<'w> {
@@ -22,14 +27,16 @@ pub(crate) struct CommitLoop<'w> {
     pub(crate) settings: Settings,
     pub(crate) shared: Arc<Shared>,
     pub(crate) progress: Arc<dyn Progress>,
+    /// What a run that follows its sources does besides; `None` in one that ends with them.
+    pub(crate) following: Option<Following>,
     pub(crate) state: State,
 }
 
-/// What the loop knows.
+/// What the loop knows. Nothing of it grows with the documents that are committed.
 #[derive(Default)]
 pub(crate) struct State {
-    order: Order<(Prepared, Held)>,
-    pending: Vec<(Prepared, Held)>,
+    order: Order<(Prepared, Flight)>,
+    pending: Vec<(Prepared, Flight)>,
     pending_bytes: u64,
     /// Progress that the next commit records.
     ripe: Vec<Delta>,
@@ -40,25 +47,42 @@ pub(crate) struct State {
     snapshot: Snapshot,
 }
 
+/// What a run did, and how it ended.
+pub(crate) struct Outcome {
+    pub(crate) report: Report,
+    pub(crate) end: FollowEnd,
+}
+
 impl CommitLoop<'_> {
     /// Runs until every sender of events is gone, then commits what is finished.
-    pub(crate) async fn run(mut self, mut events: mpsc::Receiver<Event>) -> Result<Report, RunError> {
+    pub(crate) async fn run(mut self, events: mpsc::Receiver<Event>) -> Result<Outcome, RunError> {
+        let end = self.gather(events).await;
+        self.report_health();
+        Ok(Outcome { end: end?, report: self.state.report })
+    }
+
+    async fn gather(&mut self, mut events: mpsc::Receiver<Event>) -> Result<FollowEnd, RunError> {
         let shared = Arc::clone(&self.shared);
-        let mut ticks = tokio::time::interval(TICK);
+        let drain = self.following.as_ref().map(Following::drain_token).unwrap_or_default();
+        let mut ticks = tokio::time::interval(if self.following.is_some() { SUPERSEDED_TICK } else { TICK });
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
-            // Without a pending change there is no deadline: the branch is off, the moment unused.
-            let due_at = self.state.due_at.unwrap_or_else(Instant::now);
+            // Without a deadline the branch is off, the moment unused.
+            let wake_at = self.wake_at();
             tokio::select! {
                 event = events.recv() => match event {
                     Some(event) => self.take(event),
                     None => break,
                 },
-                () = tokio::time::sleep_until(due_at), if self.state.due_at.is_some() => {}
+                () = tokio::time::sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
                 () = shared.budget.starved.notified() => {}
-                _ = ticks.tick() => {}
+                () = drain.cancelled(), if self.may_drain() => self.drain(),
+                _ = ticks.tick() => if self.is_superseded().await? {
+                    return Ok(FollowEnd::Superseded);
+                },
             }
             self.tell();
+            self.keep_deadlines();
             if self.is_due() {
                 self.commit().await?;
             }
@@ -66,18 +90,29 @@ impl CommitLoop<'_> {
         self.finish().await
     }
 
+    /// The next moment at which there is something to do, if nothing happens before.
+    fn wake_at(&self) -> Option<Instant> {
+        let State { pending, ripe, due_at, .. } = &self.state;
+        let following = self.following.as_ref();
+        let progress_alone = pending.is_empty() && !ripe.is_empty();
+        let progress = following.filter(|_| progress_alone).map(Following::progress_at);
+        [*due_at, progress, following.map(Following::wake_at)].into_iter().flatten().min()
+    }
+
     fn take(&mut self, event: Event) {
         match event {
             Event::Pulled(pulled) => self.pulled(*pulled),
-            Event::Finished(number, prepared, held) => {
-                let document = prepared.doc_id.clone();
-                for item in self.state.order.finished(number, &document, (*prepared, held)) {
+            Event::Finished(prepared, flight) => {
+                let (number, document) = (flight.number(), prepared.doc_id.clone());
+                for item in self.state.order.finished(number, &document, (*prepared, flight)) {
                     self.pend(item);
                 }
             }
             Event::Ended => self.state.ended = true,
         }
-        self.state.ripe.extend(self.state.order.ripe());
+        for delta in self.state.order.ripe() {
+            add_progress(&mut self.state.ripe, delta);
+        }
     }
 
     fn pulled(&mut self, pulled: Pulled) {
@@ -85,14 +120,17 @@ impl CommitLoop<'_> {
         report.seen += pulled.seen;
         report.unchanged += pulled.unchanged;
         report.skipped += pulled.skipped;
-        report.braked.extend(pulled.braked);
+        if self.following.is_none() {
+            // A run that follows says it in its health: there is a brake a scan, and scans never end.
+            report.braked.extend(pulled.braked);
+        }
         snapshot.seen += pulled.seen;
         snapshot.done += pulled.unchanged + pulled.skipped;
         snapshot.expected = pulled.expected;
-        order.pulled(pulled.documents, pulled.deltas);
+        order.pulled(pulled.source, pulled.documents, pulled.deltas);
     }
 
-    fn pend(&mut self, item: (Prepared, Held)) {
+    fn pend(&mut self, item: (Prepared, Flight)) {
         let State { pending, pending_bytes, due_at, snapshot, .. } = &mut self.state;
         due_at.get_or_insert_with(|| Instant::now() + self.settings.commit_interval);
         *pending_bytes += item.1.bytes();
@@ -103,11 +141,21 @@ impl CommitLoop<'_> {
 
     fn is_due(&self) -> bool {
         let State { pending, pending_bytes, due_at, .. } = &self.state;
-        !pending.is_empty()
-            && (pending.len() >= self.settings.commit_documents()
-                || *pending_bytes >= self.settings.commit_bytes()
-                || due_at.is_some_and(|due| Instant::now() >= due)
-                || self.shared.budget.waits_for(pending.len()))
+        if pending.is_empty() {
+            return self.is_progress_due();
+        }
+        pending.len() >= self.settings.commit_documents()
+            || *pending_bytes >= self.settings.commit_bytes()
+            || due_at.is_some_and(|due| Instant::now() >= due)
+            || self.shared.budget.waits_for(pending.len())
+    }
+
+    /// Whether progress alone is worth a commit before the end of the run.
+    fn is_progress_due(&self) -> bool {
+        let Some(following) = &self.following else { return false };
+        let ripe = &self.state.ripe;
+        ripe.iter().any(|ripe| ripe.first_scan)
+            || (!ripe.is_empty() && Instant::now() >= following.progress_at())
     }
 
     fn tell(&mut self) {
@@ -120,13 +168,16 @@ impl CommitLoop<'_> {
         let state = &mut self.state;
         let deltas = std::mem::take(&mut state.ripe).into_iter().map(|ripe| ripe.delta).collect();
         // The documents stay charged until they are committed.
-        let (changes, held): (Vec<_>, Vec<_>) = std::mem::take(&mut state.pending).into_iter().unzip();
+        let (changes, flights): (Vec<_>, Vec<_>) = std::mem::take(&mut state.pending).into_iter().unzip();
         state.pending_bytes = 0;
         state.due_at = None;
         let count = changes.len() as u64;
         let committed = self.writer.commit(Batch { changes, deltas }).await?;
-        drop(held);
+        drop(flights);
         tracing::debug!(changes = count, published = ?committed.published, "committed");
+        if let Some(following) = &mut self.following {
+            following.committed(committed.published.as_ref());
+        }
         let state = &mut self.state;
         state.report.counts += committed.counts;
         state.report.published = committed.published.or(state.report.published.take());
@@ -137,15 +188,71 @@ impl CommitLoop<'_> {
 
     /// The last commit. Progress alone is worth one only if the run published, or if the index does not
     /// know the source yet: a run that found nothing new publishes nothing.
-    async fn finish(mut self) -> Result<Report, RunError> {
+    async fn finish(&mut self) -> Result<FollowEnd, RunError> {
+        let progress_is_due = self.is_progress_due();
         let state = &mut self.state;
         state.report.interrupted = !(state.ended && state.order.is_complete());
-        if state.pending.is_empty() && state.report.published.is_none() {
+        if state.pending.is_empty() && state.report.published.is_none() && !progress_is_due {
             state.ripe.retain(|ripe| ripe.first_scan);
         }
+        let finished: Vec<u64> = state.pending.iter().map(|(_, flight)| flight.number()).collect();
         if !state.pending.is_empty() || !state.ripe.is_empty() {
             self.commit().await?;
         }
-        Ok(self.state.report)
+        Ok(self.following.as_ref().map_or(FollowEnd::Ended, |following| following.end(&finished)))
+    }
+}
+
+/// What a run that follows its sources does besides.
+impl CommitLoop<'_> {
+    /// Somebody else has published: nothing in flight may be committed.
+    async fn is_superseded(&mut self) -> Result<bool, RunError> {
+        if self.following.is_none() {
+            return Ok(false);
+        }
+        Ok(self.writer.superseded().await?)
+    }
+
+    fn may_drain(&self) -> bool {
+        self.following.as_ref().is_some_and(|following| !following.is_draining())
+    }
+
+    /// Pulling stops; what is in flight may finish.
+    fn drain(&mut self) {
+        if let Some(following) = &mut self.following {
+            self.shared.pulling.cancel();
+            following.drain();
+        }
+    }
+
+    /// Aborts what a drain has no more time for, and reports health when that is due.
+    fn keep_deadlines(&mut self) {
+        let Some(following) = &mut self.following else { return };
+        if following.is_drain_over() {
+            // Before the tasks let go of them.
+            following.abort(self.shared.flights.all());
+            self.shared.stop.cancel();
+        }
+        if following.is_report_due() {
+            self.report_health();
+        }
+    }
+
+    fn report_health(&mut self) {
+        let Some(following) = &mut self.following else { return };
+        let State { pending, snapshot, .. } = &self.state;
+        let (in_flight_documents, in_flight_bytes) = self.shared.budget.in_flight();
+        following.report(&HealthSnapshot {
+            sources: self.shared.watch.sources(),
+            in_flight_documents,
+            in_flight_bytes,
+            pending: pending.len(),
+            oldest: self.shared.flights.oldest(),
+            committed: snapshot.committed,
+            quarantined: snapshot.quarantined,
+            embedded: self.shared.preparer.embedders.embedded(),
+            published: following.published(),
+            draining: following.is_draining(),
+        });
     }
 }

@@ -11,11 +11,23 @@
 //!
 //! - **Bounded.** Every document in flight is charged to one budget of bytes and documents, from the
 //!   moment it is pulled until it is committed or dropped; a source is asked only when there is room.
+//!   Nothing is kept of a document past its commit, so that memory does not grow with time.
 //! - **In order.** Changes of one document reach the writer in the order in which they were pulled,
 //!   however long each took to prepare. Those of different documents overtake each other freely.
-//! - **Progress last.** A source's deltas are committed with or after every change pulled before them.
+//! - **Progress last.** A source's deltas are committed with or after every change pulled from it before
+//!   them.
 //! - **Never in the way.** What is wrong with one document is a refusal of that document. What is wrong
 //!   with the machinery stops the run, and what was finished by then is committed.
+//!
+//! The same topology runs in two ways:
+//!
+//! | | [`backfill()`] | [`follow()`] |
+//! |---|---|---|
+//! | sources | one after the other, to their ends | side by side; one that ends leaves the others |
+//! | a source that can't answer | ends the run | is asked again, ever less often, and shows in health |
+//! | progress without changes | at the end, if the run published | at a bounded rate |
+//! | cancelled | drops what is not finished | stops pulling, lets what is in flight finish, to a deadline |
+//! | somebody else has published | the next commit is fenced | noticed within a second; drops what is in flight |
 //!
 //! Deliberately absent: anything that knows a storage, a format or a model. This crate sees the seams of
 //! `alluvium-core` only.
@@ -25,10 +37,17 @@ mod budget;
 mod commit;
 mod embedders;
 mod error;
+mod flight;
+mod follow;
+mod following;
+mod health;
 mod order;
 mod pipeline;
 mod prepare;
 mod pull;
+mod retry;
+mod shared;
+mod topology;
 
 #[cfg(test)]
 mod tests;
@@ -36,4 +55,9 @@ mod tests;
 pub use backfill::backfill;
 pub use embedders::Embedders;
 pub use error::RunError;
-pub use pipeline::{NoProgress, Pipeline, Progress, Report, Settings, Snapshot, SourceRun};
+pub use flight::InFlight;
+pub use follow::follow;
+pub use health::{Health, HealthSnapshot, Published, SourceHealth, SourceState};
+pub use pipeline::{
+    FollowEnd, FollowSettings, NoProgress, Pipeline, Progress, Report, Settings, Snapshot, SourceRun,
+};

@@ -13,9 +13,11 @@ use alluvium_core::id::SourceName;
 use alluvium_core::source::Source;
 use tokio_util::sync::CancellationToken;
 
+use crate::flight::InFlight;
+
 /// Everything that a run needs.
 pub struct Pipeline<'w> {
-    /// The sources, one after the other.
+    /// The sources: one after the other in a backfill, side by side where they are followed.
     pub sources: Vec<SourceRun>,
     /// Bytes to text.
     pub extractor: Arc<dyn Extractor>,
@@ -33,7 +35,8 @@ pub struct Pipeline<'w> {
     pub settings: Settings,
     /// Is told how far the run is.
     pub progress: Arc<dyn Progress>,
-    /// Ends the run early: finished documents are committed, the others are dropped.
+    /// Ends the run. In a backfill finished documents are committed and the others are dropped; where
+    /// sources are followed, documents in flight have [`FollowSettings::drain_timeout`] to finish.
     pub cancel: CancellationToken,
 }
 
@@ -41,7 +44,8 @@ pub struct Pipeline<'w> {
 pub struct SourceRun {
     /// The source.
     pub source: Box<dyn Source>,
-    /// The index has no position of this source yet, so a scan is recorded even if it found nothing.
+    /// The index has no position of this source yet, so its first scan is recorded even if it found
+    /// nothing, and where the source is followed, at once.
     pub record_first_scan: bool,
 }
 
@@ -88,6 +92,47 @@ impl Settings {
     pub(crate) fn commit_documents(&self) -> usize {
         self.commit_max_documents.min(self.queue_documents / 2).max(1)
     }
+}
+
+/// Paces of a run that follows its sources.
+#[derive(Debug, Clone, Copy)]
+pub struct FollowSettings {
+    /// Progress that comes without changes is published at most this often.
+    pub progress_interval: Duration,
+    /// How long documents in flight may take to finish when the run is to end.
+    pub drain_timeout: Duration,
+    /// How often health is reported.
+    pub health_interval: Duration,
+    /// A source that can't answer is asked again after this long at most, the first time;
+    pub retry_first: Duration,
+    /// each time after twice as long, up to this.
+    pub retry_most: Duration,
+}
+
+impl Default for FollowSettings {
+    fn default() -> Self {
+        Self {
+            progress_interval: Duration::from_secs(5 * 60),
+            drain_timeout: Duration::from_secs(30),
+            health_interval: Duration::from_secs(60),
+            retry_first: Duration::from_secs(1),
+            retry_most: Duration::from_secs(60),
+        }
+    }
+}
+
+/// How a run that follows its sources ended, where nothing failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FollowEnd {
+    /// Every source has ended, and everything is committed.
+    Ended,
+    /// Somebody else has published: what was in flight is dropped, and the index must be looked at anew.
+    Superseded,
+    /// The run was told to end, and everything that finished in time is committed.
+    Drained {
+        /// What did not, the oldest first.
+        slow: Vec<InFlight>,
+    },
 }
 
 /// What a run did.

@@ -13,9 +13,9 @@ use alluvium_core::id::DocId;
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
 use tokio::sync::Semaphore;
 
-use crate::budget::Held;
 use crate::embedders::{Answer, Embedders, stopped};
 use crate::error::RunError;
+use crate::flight::Flight;
 
 /// Vectors of a document's chunks that the index holds already.
 pub(crate) type Vectors = HashMap<Sha256, Vec<f32>>;
@@ -47,7 +47,7 @@ impl Preparer {
         &self,
         change: DocumentChange,
         vectors: Vectors,
-        held: &mut Held,
+        flight: &mut Flight,
     ) -> Result<Prepared, RunError> {
         let DocumentChange { doc_id, content, access, origin } = change;
         let content = match content {
@@ -63,7 +63,7 @@ impl Preparer {
                     media_type: None,
                 }))
             }
-            Some(ContentChange::Upsert(upsert)) => self.upsert(&doc_id, *upsert, vectors, held).await?,
+            Some(ContentChange::Upsert(upsert)) => self.upsert(&doc_id, *upsert, vectors, flight).await?,
         };
         Ok(Prepared { doc_id, content, access, origin })
     }
@@ -73,24 +73,29 @@ impl Preparer {
         doc_id: &DocId,
         mut upsert: Upsert,
         vectors: Vectors,
-        held: &mut Held,
+        flight: &mut Flight,
     ) -> Result<PreparedContent, RunError> {
         let bytes = std::mem::take(&mut upsert.bytes);
         let size = bytes.len() as u64;
-        let stepped = self.extract_and_cut(&upsert, bytes).await?;
+        let stepped = self.extract_and_cut(&upsert, bytes, flight).await?;
         let (extracted, chunks) = match stepped {
             Ok(stepped) => stepped,
             Err(refusal) => return Ok(self.refuse(upsert, refusal)),
         };
         let weight = extracted.text.len() + chunks.len() * (self.dimension * 4 + CHUNK_BYTES);
-        held.resize(weight as u64);
+        flight.resize(weight as u64);
         let extracted = Arc::new(extracted);
-        let chunks = match self.embed(&extracted, chunks, vectors).await? {
-            Ok(chunks) => chunks,
+        let embedded = match self.embed(&extracted, chunks, vectors, flight).await? {
+            Ok(embedded) => embedded,
             Err(refusal) => return Ok(self.refuse(upsert, refusal)),
         };
         // The sessions are done with the text, so this takes it without a copy.
-        let extracted = Arc::unwrap_or_clone(extracted);
+        let mut extracted = Arc::unwrap_or_clone(extracted);
+        if let Some(left_out) = embedded.left_out {
+            let LeftOut { chunks, why } = &left_out;
+            tracing::warn!(document = %doc_id, chunks, %why, "chunks left out: no vector");
+            extracted.partial = Some(left_out.added_to(extracted.partial.take()));
+        }
         Ok(PreparedContent::Indexed(Box::new(IndexedContent {
             version: upsert.version,
             content_hash: upsert.hash,
@@ -102,7 +107,7 @@ impl Preparer {
             modified_at: upsert.modified_at,
             metadata: upsert.metadata,
             extracted,
-            chunks,
+            chunks: embedded.chunks,
         })))
     }
 
@@ -110,14 +115,17 @@ impl Preparer {
         &self,
         upsert: &Upsert,
         bytes: Vec<u8>,
+        flight: &Flight,
     ) -> Stepped<(Extracted, Vec<(Chunk, Sha256)>)> {
         let _permit = self.extracting.acquire().await.map_err(|e| RunError::Internal(e.to_string()))?;
+        flight.enter(Some(Stage::Extract));
         let request = ExtractRequest { bytes, media_type: upsert.media_type };
         let extracted = match self.extractor.extract(request).await {
             Ok(extracted) => extracted,
             Err(ExtractError::Refused(refusal)) => return Ok(Err(refusal)),
             Err(ExtractError::Unavailable(why)) => return Err(RunError::Extractor(why)),
         };
+        flight.enter(Some(Stage::Chunk));
         let (chunker, tokenizer) = (Arc::clone(&self.chunker), Arc::clone(&self.tokenizer));
         let cut = tokio::task::spawn_blocking(move || {
             let chunks = chunker.chunk(&extracted, &*tokenizer)?;
@@ -128,7 +136,9 @@ impl Preparer {
             let hashed = hashed.collect();
             Ok((extracted, hashed))
         });
-        cut.await.map_err(|e| RunError::Internal(format!("cutting into chunks: {e}")))
+        let cut = cut.await.map_err(|e| RunError::Internal(format!("cutting into chunks: {e}")));
+        flight.enter(None);
+        cut
     }
 
     async fn embed(
@@ -136,8 +146,10 @@ impl Preparer {
         extracted: &Arc<Extracted>,
         chunks: Vec<(Chunk, Sha256)>,
         vectors: Vectors,
-    ) -> Stepped<Vec<PreparedChunk>> {
+        flight: &Flight,
+    ) -> Stepped<EmbeddedChunks> {
         let _permit = self.embedding.acquire().await.map_err(|e| RunError::Internal(e.to_string()))?;
+        flight.enter(Some(Stage::Embed));
         // Equal chunks have equal vectors: each text is embedded once.
         let mut asked: HashMap<&Sha256, Answer> = HashMap::new();
         for (chunk, hash) in &chunks {
@@ -147,19 +159,33 @@ impl Preparer {
         }
         let mut embedded: Vectors = HashMap::new();
         let mut prepared = Vec::with_capacity(chunks.len());
-        for (chunk, hash) in &chunks {
+        let mut bad = None;
+        for (number, (chunk, hash)) in chunks.iter().enumerate() {
             let answer = asked.remove(hash);
             let reused = answer.is_none();
             if let Some(answer) = answer {
                 match answer.await.map_err(|_| stopped())? {
-                    Ok(vector) => embedded.insert(hash.clone(), vector),
-                    Err(error) => return refusal_of(error, prepared.len()).map(Err),
-                };
+                    Ok(vector) => drop(embedded.insert(hash.clone(), vector)),
+                    Err(error) => match refusal_of(error, number)? {
+                        refusal if refusal.cause == Cause::BadVector => {
+                            bad.get_or_insert(refusal);
+                        }
+                        refusal => return Ok(Err(refusal)),
+                    },
+                }
             }
-            let vector = vectors.get(hash).or_else(|| embedded.get(hash)).cloned().unwrap_or_default();
-            prepared.push(PreparedChunk { chunk: chunk.clone(), hash: hash.clone(), vector, reused });
+            if let Some(vector) = vectors.get(hash).or_else(|| embedded.get(hash)).cloned() {
+                prepared.push(PreparedChunk { chunk: chunk.clone(), hash: hash.clone(), vector, reused });
+            }
         }
-        Ok(Ok(prepared))
+        flight.enter(None);
+        Ok(match bad {
+            Some(refusal) if prepared.is_empty() => Err(refusal),
+            bad => {
+                let left_out = bad.map(|why| LeftOut { chunks: chunks.len() - prepared.len(), why });
+                Ok(EmbeddedChunks { chunks: prepared, left_out })
+            }
+        })
     }
 
     fn refuse(&self, upsert: Upsert, refusal: Refusal) -> PreparedContent {
@@ -171,6 +197,31 @@ impl Preparer {
             uri: upsert.uri,
             media_type: Some(upsert.media_type),
         }))
+    }
+}
+
+/// Chunks with their vectors, and what is missing of them.
+struct EmbeddedChunks {
+    chunks: Vec<PreparedChunk>,
+    left_out: Option<LeftOut>,
+}
+
+/// Chunks that got no usable vector. A text without one token that the model knows has none, and its
+/// neighbours are no worse for it. A vector that is not finite or too short is treated alike: it would be
+/// of no use either, the error does not tell them apart, and a model that is really broken spoils every
+/// chunk, which refuses the document.
+struct LeftOut {
+    chunks: usize,
+    /// What was wrong with the first of them.
+    why: Refusal,
+}
+
+impl LeftOut {
+    /// The reason why the document is partial, after the one it may have already.
+    fn added_to(&self, reason: Option<String>) -> String {
+        let chunks = if self.chunks == 1 { "chunk" } else { "chunks" };
+        let own = format!("{} {chunks} left out: no vector", self.chunks);
+        reason.into_iter().chain([own]).collect::<Vec<_>>().join("; ")
     }
 }
 

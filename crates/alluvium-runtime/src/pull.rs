@@ -1,35 +1,43 @@
 //! Pulls changes from the sources and sets each on its way.
+//!
+//! Each source has a pull task of its own. A run over sources that end pulls one after the other; a run
+//! that follows them pulls all of them side by side, and asks again where one could not answer.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use alluvium_core::brake::Brake;
 use alluvium_core::change::{ContentChange, DocumentChange};
-use alluvium_core::commit::{VectorLookup, VectorsByDocument};
 use alluvium_core::document::Prepared;
 use alluvium_core::id::{DocId, SourceName};
-use alluvium_core::source::SourceBatch;
+use alluvium_core::source::{SourceBatch, SourceError};
+use futures::StreamExt;
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinSet};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 
-use crate::budget::{Budget, Held};
+use crate::budget::Grant;
 use crate::error::RunError;
+use crate::flight::Flight;
+use crate::health::SourceState;
 use crate::order::Delta;
 use crate::pipeline::SourceRun;
-use crate::prepare::{Preparer, Vectors};
+use crate::prepare::Vectors;
+use crate::retry::Backoff;
+use crate::shared::Shared;
 
 /// What the commit loop hears.
 pub(crate) enum Event {
     /// A batch was pulled; it comes before any of its changes.
     Pulled(Box<Pulled>),
     /// A change is ready.
-    Finished(u64, Box<Prepared>, Held),
+    Finished(Box<Prepared>, Flight),
     /// The last source has ended.
     Ended,
 }
 
 /// A batch without its contents.
 pub(crate) struct Pulled {
+    /// The source's place in the pipeline.
+    pub(crate) source: usize,
     pub(crate) documents: Vec<DocId>,
     pub(crate) deltas: Vec<Delta>,
     pub(crate) seen: u64,
@@ -40,162 +48,225 @@ pub(crate) struct Pulled {
     pub(crate) expected: Option<u64>,
 }
 
-/// What the tasks of a run share.
-pub(crate) struct Shared {
-    pub(crate) preparer: Preparer,
-    pub(crate) lookup: Arc<dyn VectorLookup>,
-    pub(crate) budget: Arc<Budget>,
-    /// Ends all tasks: cancelled by the user, or after a failure.
-    pub(crate) stop: CancellationToken,
-    pub(crate) failure: Mutex<Option<RunError>>,
-}
-
-impl Shared {
-    /// Notes the first failure and ends the run.
-    pub(crate) fn fail(&self, error: RunError) {
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        failure.get_or_insert(error);
-        self.stop.cancel();
-    }
-
-    pub(crate) fn failure(&self) -> Option<RunError> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
 /// Pulls every source to its end, or until the run is to stop, and waits for all that it set going.
 pub(crate) async fn pull(sources: Vec<SourceRun>, shared: Arc<Shared>, events: mpsc::Sender<Event>) {
-    let mut puller = Puller { shared, events, tasks: JoinSet::new(), number: 0, expected: 0 };
-    let mut ended = true;
-    for run in sources {
-        match puller.drain(run).await {
-            Ok(true) => {}
-            Ok(false) => ended = false,
-            Err(error) => {
-                puller.shared.fail(error);
-                ended = false;
-            }
-        }
-        if !ended {
-            break;
-        }
-    }
-    if ended {
+    if pull_all(sources, &shared, &events).await {
         // Nobody hears it only when the run has failed already.
-        let _ = puller.events.send(Event::Ended).await;
+        let _ = events.send(Event::Ended).await;
     }
-    while let Some(done) = puller.tasks.join_next().await {
-        puller.reap(done);
-    }
+    // The commit loop's inbox closes when this and the last document's task have let go of it.
+    drop(events);
+    shared.tasks.close();
+    shared.tasks.wait().await;
 }
 
+/// Whether all sources were pulled to their ends.
+async fn pull_all(sources: Vec<SourceRun>, shared: &Arc<Shared>, events: &mpsc::Sender<Event>) -> bool {
+    let side_by_side = if shared.follow.is_some() { sources.len().max(1) } else { 1 };
+    let pulls = sources.into_iter().enumerate().map(|(index, run)| {
+        let puller = Puller::new(index, run, Arc::clone(shared), events.clone());
+        // Spawned when its turn comes.
+        async move { tokio::spawn(puller.pull()).await }
+    });
+    let mut pulls = futures::stream::iter(pulls).buffer_unordered(side_by_side);
+    let mut ended = true;
+    while let Some(pulled) = pulls.next().await {
+        let pulled = pulled.map_err(|e| RunError::Internal(format!("pulling from a source: {e}")));
+        match pulled.flatten() {
+            Ok(to_its_end) => ended &= to_its_end,
+            Err(error) => {
+                ended = false;
+                shared.fail(error);
+            }
+        }
+    }
+    ended
+}
+
+/// The pull task of one source.
 struct Puller {
+    index: usize,
+    run: SourceRun,
     shared: Arc<Shared>,
     events: mpsc::Sender<Event>,
-    tasks: JoinSet<()>,
-    number: u64,
-    /// Documents in the sources before the present one.
-    expected: u64,
+    seen: u64,
+    /// Only in a run that follows: there a source that can't answer is asked again.
+    backoff: Option<Backoff>,
 }
 
 impl Puller {
-    /// Pulls one source; false when the run is to stop.
-    async fn drain(&mut self, mut run: SourceRun) -> Result<bool, RunError> {
-        let shared = Arc::clone(&self.shared);
-        let mut seen = 0;
-        loop {
-            let room = tokio::select! {
-                biased;
-                () = shared.stop.cancelled() => return Ok(false),
-                Some(done) = self.tasks.join_next() => {
-                    self.reap(done);
-                    continue;
-                }
-                room = shared.budget.room() => room,
-            };
-            let batch = tokio::select! {
-                biased;
-                () = shared.stop.cancelled() => return Ok(false),
-                batch = run.source.next(room) => batch?,
-            };
-            let Some(batch) = batch else { break };
-            seen += batch.seen;
-            let vectors = self.look_up(&batch.changes).await?;
-            let (pulled, changes) = self.split(&run, batch);
-            if !self.send(pulled, changes, vectors).await {
-                return Ok(false);
-            }
-        }
-        self.expected += run.source.expected().unwrap_or(seen);
-        Ok(true)
+    fn new(index: usize, run: SourceRun, shared: Arc<Shared>, events: mpsc::Sender<Event>) -> Self {
+        let backoff = shared.follow.map(|follow| Backoff::new(follow.retry_first, follow.retry_most));
+        Self { index, run, shared, events, seen: 0, backoff }
     }
 
-    /// The vectors of all documents of a batch that bring content.
-    async fn look_up(&self, changes: &[DocumentChange]) -> Result<VectorsByDocument, RunError> {
-        let upserts = changes.iter().filter(|c| matches!(c.content, Some(ContentChange::Upsert(_))));
-        let documents: Vec<DocId> = upserts.map(|c| c.doc_id.clone()).collect();
-        if documents.is_empty() {
-            return Ok(VectorsByDocument::default());
+    /// Pulls to the end of the source; false when the run stopped pulling before.
+    async fn pull(mut self) -> Result<bool, RunError> {
+        let ended = self.pull_batches().await;
+        self.note_state(SourceState::Ended);
+        let expected = self.run.source.expected().unwrap_or(self.seen);
+        self.shared.numbering.lock().await.expect(self.index, Some(expected));
+        ended
+    }
+
+    async fn pull_batches(&mut self) -> Result<bool, RunError> {
+        let shared = Arc::clone(&self.shared);
+        loop {
+            let grant = tokio::select! {
+                biased;
+                () = shared.pulling.cancelled() => return Ok(false),
+                grant = shared.budget.room() => grant,
+            };
+            self.note_state(SourceState::Pulling);
+            let batch = tokio::select! {
+                biased;
+                () = shared.pulling.cancelled() => return Ok(false),
+                batch = self.run.source.next(grant.room) => batch,
+            };
+            match batch {
+                Ok(Some(batch)) => {
+                    self.answered(&batch);
+                    if !self.pass_on(batch, grant).await? {
+                        return Ok(false);
+                    }
+                    self.note_state(SourceState::Waiting);
+                }
+                Ok(None) => return Ok(true),
+                Err(error) => {
+                    drop(grant);
+                    self.leave_alone(error).await?;
+                }
+            }
         }
-        Ok(self.shared.lookup.vectors(&documents).await?)
+    }
+
+    fn note_state(&self, state: SourceState) {
+        self.shared.watch.note(self.index, |watched| {
+            // A source that is being retried is so until it answers.
+            let asked_again =
+                state == SourceState::Pulling && matches!(watched.state, SourceState::Retrying { .. });
+            if !asked_again {
+                watched.state = state;
+            }
+        });
+    }
+
+    /// Notes that the source answered, and with what.
+    fn answered(&mut self, batch: &SourceBatch) {
+        self.seen += batch.seen;
+        let failed = self.backoff.as_mut().map_or(0, Backoff::succeeded);
+        if failed > 0 {
+            tracing::info!(source = %self.run.source.name(), failed, "the source answers again");
+        }
+        let newly_braked = batch.braked.is_some();
+        let mut told = None;
+        self.shared.watch.note(self.index, |watched| {
+            watched.state = SourceState::Waiting;
+            watched.seen += batch.seen;
+            watched.last_batch = Some(Instant::now());
+            told = watched.braked;
+            // A listing that was complete and not braked releases the brake.
+            if newly_braked || !batch.deltas.is_empty() {
+                watched.braked = batch.braked;
+            }
+        });
+        if let Some(brake) = batch.braked
+            && self.backoff.is_some()
+            && told != Some(brake)
+        {
+            tracing::warn!(source = %self.run.source.name(), "{brake}");
+        }
+    }
+
+    /// Waits before the source is asked again; in a run that does not follow, the error ends the run.
+    async fn leave_alone(&mut self, error: SourceError) -> Result<(), RunError> {
+        let Some(backoff) = &mut self.backoff else { return Err(error.into()) };
+        let wait = backoff.failed();
+        let attempts = backoff.attempts();
+        let source = self.run.source.name();
+        if attempts == 1 {
+            tracing::warn!(%source, %error, "the source can't answer; it is asked again until it does");
+        } else {
+            tracing::debug!(%source, %error, attempts, "the source still can't answer");
+        }
+        self.note_state(SourceState::Retrying { error: error.to_string(), attempts });
+        tokio::select! {
+            () = self.shared.pulling.cancelled() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+        Ok(())
     }
 
     /// Parts a batch into what the commit loop hears of it and the changes themselves.
-    fn split(&self, run: &SourceRun, batch: SourceBatch) -> (Pulled, Vec<DocumentChange>) {
-        let delta = |delta| Delta { delta, first_scan: run.record_first_scan };
-        let now = run.source.expected();
+    fn split(&mut self, batch: SourceBatch) -> (Pulled, Vec<DocumentChange>) {
+        let first_scan = self.run.record_first_scan;
+        // A source that is followed scans again and again, and only once for the first time.
+        self.run.record_first_scan &= self.shared.follow.is_none() || batch.deltas.is_empty();
         let pulled = Pulled {
+            source: self.index,
             documents: batch.changes.iter().map(|change| change.doc_id.clone()).collect(),
-            deltas: batch.deltas.into_iter().map(delta).collect(),
+            deltas: batch.deltas.into_iter().map(|delta| Delta { delta, first_scan }).collect(),
             seen: batch.seen,
             unchanged: batch.unchanged,
             skipped: batch.skipped,
-            braked: batch.braked.map(|brake| (run.source.name().clone(), brake)),
-            expected: now.map(|now| self.expected + now),
+            braked: batch.braked.map(|brake| (self.run.source.name().clone(), brake)),
+            expected: None,
         };
         (pulled, batch.changes)
     }
 
     /// Announces a batch, then starts a task for each change; false when nobody listens any more.
-    async fn send(
-        &mut self,
-        pulled: Pulled,
-        changes: Vec<DocumentChange>,
-        mut vectors: VectorsByDocument,
-    ) -> bool {
+    async fn pass_on(&mut self, batch: SourceBatch, grant: Grant) -> Result<bool, RunError> {
+        let mut vectors = tokio::select! {
+            biased;
+            () = self.shared.stop.cancelled() => return Ok(false),
+            vectors = self.shared.look_up(&batch.changes) => vectors?,
+        };
+        let (mut pulled, changes) = self.split(batch);
+        // Held until the batch is announced: the commit loop counts as the numbers are given.
+        let mut numbering = self.shared.numbering.lock().await;
+        pulled.expected = numbering.expect(self.index, self.run.source.expected());
         if self.events.send(Event::Pulled(Box::new(pulled))).await.is_err() {
-            return false;
+            return Ok(false);
         }
         for change in changes {
             let vectors = vectors.remove(&change.doc_id).unwrap_or_default();
-            self.start(change, vectors);
+            self.start(numbering.next(), change, vectors);
         }
-        true
+        drop(grant);
+        Ok(true)
     }
 
-    fn start(&mut self, change: DocumentChange, vectors: Vectors) {
-        let number = self.number;
-        self.number += 1;
-        let mut held = self.shared.budget.charge(weight(&change, &vectors));
+    fn start(&self, number: u64, change: DocumentChange, vectors: Vectors) {
+        let held = self.shared.budget.charge(weight(&change, &vectors));
+        let mut flight = self.shared.flights.begin(number, change.doc_id.clone(), held);
         let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
-        self.tasks.spawn(async move {
+        let panics = FailOnPanic(Arc::clone(&shared), change.doc_id.clone());
+        self.shared.tasks.spawn(async move {
+            // As a whole, or it would be dropped where its last field is used: nowhere.
+            let _panics = panics;
             let prepared = tokio::select! {
                 biased;
                 () = shared.stop.cancelled() => return,
-                prepared = shared.preparer.prepare(change, vectors, &mut held) => prepared,
+                prepared = shared.preparer.prepare(change, vectors, &mut flight) => prepared,
             };
             match prepared {
                 Ok(prepared) => {
-                    let _ = events.send(Event::Finished(number, Box::new(prepared), held)).await;
+                    let _ = events.send(Event::Finished(Box::new(prepared), flight)).await;
                 }
                 Err(error) => shared.fail(error),
             }
         });
     }
+}
 
-    fn reap(&self, done: Result<(), JoinError>) {
-        if let Err(error) = done {
-            self.shared.fail(RunError::Internal(format!("preparing a document: {error}")));
+/// Fails the run when the task of a document panics: its change would be outstanding for ever.
+struct FailOnPanic(Arc<Shared>, DocId);
+
+impl Drop for FailOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail(RunError::Internal(format!("preparing {} panicked", self.1)));
         }
     }
 }

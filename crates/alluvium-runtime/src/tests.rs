@@ -2,5 +2,8 @@
 
 mod bounds;
 mod doubles;
+mod drain;
+mod exactly_once;
 mod flow;
+mod follow;
 mod stops;

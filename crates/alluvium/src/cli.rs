@@ -27,7 +27,7 @@ Examples:
   alluvium search pipelines/demo.toml \"how much parental leave do I get?\" --as group:staff
 
 Exit codes:
-  0 done   1 failed   2 usage, configuration, or another pipeline's or model's index
+  0 done   1 failed, or refused by the brake, a pause or a rollback's plan   2 usage, configuration, or another pipeline's or model's index
   3 done, and documents were quarantined   4 the index is held by another   130 interrupted
 
 Environment:
@@ -55,6 +55,12 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  alluvium backfill pipelines/demo.toml\n  \
         alluvium backfill pipelines/demo.toml --source docs --allow-deletes")]
     Backfill(Backfill),
+    /// Follow the sources and keep the index in step, until told to end
+    ///
+    /// SIGTERM lets what is in flight finish, for `run.drain_timeout` at most, and exits with 0; Ctrl-C
+    /// does the same and exits with 130.
+    #[command(after_help = "Example:\n  alluvium run pipelines/demo.toml")]
+    Run(Run),
     /// Find passages that these principals may read
     #[command(after_help = "Example:\n  alluvium search pipelines/demo.toml \"battery swap\" \
         --as group:field --as user:mira --limit 5")]
@@ -66,8 +72,40 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  alluvium explain pipelines/demo.toml 3f9c…  \
         (chunk ids are in the results of `search`)")]
     Explain(Explain),
-    /// Look at changes that were refused
-    #[command(subcommand, after_help = "Example:\n  alluvium quarantine list pipelines/demo.toml")]
+    /// Name publishes, and compare them
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  alluvium releases list pipelines/demo.toml\n  \
+        alluvium releases create pipelines/demo.toml before-import\n  \
+        alluvium releases diff pipelines/demo.toml before-import"
+    )]
+    Releases(Releases),
+    /// Put the content of an earlier publish back in service
+    ///
+    /// Permissions stay those of now, and what was deleted or erased since stays out. Ingestion is paused
+    /// until `alluvium resume`, and then goes on from where the earlier publish stood, so that what came
+    /// later can be replayed through the mended pipeline.
+    #[command(
+        after_help = "Examples:\n  alluvium rollback pipelines/demo.toml --to before-import --dry-run\n  \
+        alluvium rollback pipelines/demo.toml --to seq:41\n  \
+        alluvium rollback pipelines/demo.toml --to 2026-11-20T10:00:00Z --keep-offsets"
+    )]
+    Rollback(Rollback),
+    /// Let ingestion go on after a rollback
+    #[command(after_help = "Example:\n  alluvium resume pipelines/demo.toml")]
+    Resume(Pipeline),
+    /// Take a document out of service for good, and refuse its id from now on
+    ///
+    /// Its source, a replay or a rollback never bring it back. Old versions of the tables hold its text
+    /// until they are vacuumed.
+    #[command(after_help = "Example:\n  alluvium erase pipelines/demo.toml --doc docs/people/ada.md")]
+    Erase(Erase),
+    /// Look at changes that were refused, and decide over them
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  alluvium quarantine list pipelines/demo.toml\n  \
+        alluvium quarantine retry pipelines/demo.toml"
+    )]
     Quarantine(Quarantine),
     /// Embedding models on this machine
     #[command(subcommand, after_help = "Example:\n  alluvium models fetch all-MiniLM-L6-v2")]
@@ -75,12 +113,17 @@ pub(crate) enum Command {
     /// Print a contract as JSON
     #[command(after_help = "Example:\n  alluvium schema config > pipeline.schema.json")]
     Schema(Schema),
+    /// Print completions for a shell
+    #[command(
+        after_help = "Example:\n  alluvium completions bash > ~/.local/share/bash-completion/completions/alluvium"
+    )]
+    Completions(Completions),
     /// Extracts documents for a parent process
     #[command(hide = true)]
     Worker,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Pipeline {
     /// The pipeline file
     pub(crate) pipeline: PathBuf,
@@ -99,6 +142,20 @@ pub(crate) struct Backfill {
     /// Delete what is gone even if the source came back empty or much smaller
     #[arg(long)]
     pub(crate) allow_deletes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
+}
+
+impl Backfill {
+    /// A run as it is without options.
+    pub(crate) fn plain(pipeline: &Pipeline) -> Self {
+        let (pipeline, reprocess) = (pipeline.clone(), Reprocess::Changed);
+        Self { pipeline, source: None, reprocess, allow_deletes: false }
+    }
 }
 
 /// Which documents are processed.
@@ -146,6 +203,114 @@ pub(crate) struct Explain {
 pub(crate) enum Quarantine {
     /// List what waits, oldest first
     List(Pipeline),
+    /// Show one item with all that is known of it
+    Show(QuarantineItem),
+    /// Try it again: one item, or all that wait
+    Retry(QuarantineRetry),
+    /// Do without it; the same content is not tried again
+    Drop(QuarantineItem),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuarantineItem {
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
+    /// The item's id, as `quarantine list` shows it
+    pub(crate) id: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuarantineRetry {
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
+    /// Only this item
+    pub(crate) id: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Releases {
+    /// List releases and the newest publishes
+    List(Pipeline),
+    /// Name the live publish, or another
+    Create(ReleaseCreate),
+    /// Say how documents differ between two publishes
+    Diff(ReleaseDiff),
+    /// Take a name away
+    Drop(ReleaseDrop),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReleaseCreate {
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
+    /// The name: letters, digits, '-', '_' and '.'
+    pub(crate) name: String,
+    /// What is named: a release, seq:N or a time; without it the live publish
+    #[arg(value_name = "NAME|seq:N|TIME")]
+    pub(crate) target: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReleaseDiff {
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
+    /// From which publish: a release, seq:N or a time
+    #[arg(value_name = "NAME|seq:N|TIME")]
+    pub(crate) from: String,
+    /// To which; without it the live one
+    #[arg(value_name = "NAME|seq:N|TIME")]
+    pub(crate) to: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReleaseDrop {
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
+    /// The release
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rollback {
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
+    /// Which publish: a release, seq:N, or a time (the newest publish that is not younger)
+    #[arg(long, value_name = "NAME|seq:N|TIME")]
+    pub(crate) to: String,
+    /// Say what would happen, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Bring back documents that were deleted since; what was erased stays out
+    #[arg(long)]
+    pub(crate) restore_deleted: bool,
+    /// Let sources go on from where they are; contents that were rolled back are held back until they change
+    #[arg(long)]
+    pub(crate) keep_offsets: bool,
+    /// Do not pause ingestion
+    #[arg(long, requires = "keep_offsets")]
+    pub(crate) no_pause: bool,
+    /// Go on even if some changes can't be replayed
+    #[arg(long)]
+    pub(crate) accept_loss: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Erase {
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
+    /// The document's id
+    #[arg(long, value_name = "ID")]
+    pub(crate) doc: String,
+    /// Take changes of the id again; what was erased does not come back by itself
+    #[arg(long)]
+    pub(crate) undo: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
 }
 
 #[derive(Debug, Subcommand)]

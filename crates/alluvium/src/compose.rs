@@ -1,11 +1,17 @@
 //! The composition root: from a pipeline file to the pieces that run it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-use alluvium_config::{ChunkSpec, ConfigError, PdfEngine, PipelineSpec, SourceKind, SourceSpec, Value};
-use alluvium_connect::filesystem::{FilesystemSource, FilesystemSpec, Reprocess};
+use alluvium_config::{
+    ChunkSpec, ConfigError, FilesystemSettings, JsonlInput, JsonlSettings, PdfEngine, PipelineSpec,
+    SourceKind, SourceSpec, Value,
+};
+use alluvium_connect::filesystem::{
+    FilesystemFollow, FilesystemSource, FilesystemSpec, FollowSettings, Reprocess,
+};
+use alluvium_connect::jsonl::{JsonlMode, JsonlSource, JsonlSpec};
 use alluvium_core::chunk::Chunker;
 use alluvium_core::clock::SystemClock;
 use alluvium_core::document::KnownDocument;
@@ -16,7 +22,7 @@ use alluvium_core::ledger::Record;
 use alluvium_core::source::Source;
 use alluvium_embed::FastembedModel;
 use alluvium_extract::{Limits, PdfEngineName, PoolConfig, TokenChunker, WorkerCommand, WorkerPool};
-use alluvium_index::{Index, IndexError};
+use alluvium_index::{Durability, Index, IndexError, Intervention, Options, Writer};
 use alluvium_models::{Home, ModelSpec};
 use alluvium_runtime::{RunError, Settings};
 
@@ -125,6 +131,7 @@ fn workers(spec: &PipelineSpec) -> usize {
 fn largest_file(spec: &PipelineSpec) -> u64 {
     let sizes = spec.sources.iter().map(|source| match &source.kind {
         SourceKind::Filesystem(settings) => settings.max_file_size,
+        SourceKind::Jsonl(settings) => settings.max_event_size,
     });
     sizes.max().unwrap_or(0).max(Limits::default().input)
 }
@@ -141,33 +148,133 @@ pub(crate) fn settings(spec: &PipelineSpec) -> Settings {
     }
 }
 
-/// What a scan starts from.
-pub(crate) struct ScanStart {
+/// The partition of a scanned source.
+const SCAN: &str = "scan";
+
+/// What reading a source starts from.
+pub(crate) struct Start {
     /// What the index knows of the source's documents.
     pub(crate) known: HashMap<String, KnownDocument>,
-    /// How many scans are complete.
-    pub(crate) position: Option<u64>,
+    /// How far each partition has been read.
+    pub(crate) positions: BTreeMap<String, u64>,
     pub(crate) fingerprint: Sha256,
     pub(crate) reprocess: Reprocess,
     pub(crate) allow_deletes: bool,
 }
 
-/// A source of the pipeline, ready to be pulled.
-pub(crate) fn source(spec: &SourceSpec, start: ScanStart) -> Result<Box<dyn Source>, RunError> {
-    let SourceKind::Filesystem(settings) = &spec.kind;
+impl Start {
+    /// From where the newest record stands.
+    pub(crate) async fn of(
+        spec: &PipelineSpec,
+        source: &SourceSpec,
+        writer: &Writer,
+        fingerprint: &Sha256,
+    ) -> Result<Self, Failure> {
+        let known = match writer.index() {
+            Some(index) => index.known(&source.name).await.map_err(|e| at_index(spec, e))?,
+            None => HashMap::new(),
+        };
+        let checkpoint = writer.head().and_then(|head| head.checkpoint.0.get(source.name.expose()));
+        let positions = checkpoint.map(|c| c.partitions.clone()).unwrap_or_default();
+        let (reprocess, allow_deletes) = (Reprocess::Changed, false);
+        Ok(Self { known, positions, fingerprint: fingerprint.clone(), reprocess, allow_deletes })
+    }
+
+    /// Whether the source has never been read to its end.
+    pub(crate) fn is_first(&self) -> bool {
+        self.positions.is_empty()
+    }
+}
+
+/// A source of the pipeline that ends, ready to be pulled.
+pub(crate) fn source(spec: &SourceSpec, start: Start) -> Result<Box<dyn Source>, RunError> {
+    let position = start.positions.get(SCAN).copied();
+    let Start { known, positions, fingerprint, reprocess, allow_deletes } = start;
+    let clock = Arc::new(SystemClock);
+    Ok(match &spec.kind {
+        SourceKind::Filesystem(settings) => {
+            let filesystem = filesystem(spec, settings, allow_deletes);
+            Box::new(FilesystemSource::scan(filesystem, known, fingerprint, reprocess, position, clock)?)
+        }
+        SourceKind::Jsonl(settings) => Box::new(jsonl(spec, settings, JsonlMode::Backfill, positions)?),
+    })
+}
+
+/// A source of the pipeline that goes on, ready to be pulled.
+pub(crate) fn following(
+    spec: &PipelineSpec,
+    source: &SourceSpec,
+    start: Start,
+) -> Result<Box<dyn Source>, RunError> {
+    let position = start.positions.get(SCAN).copied();
+    let Start { known, positions, fingerprint, .. } = start;
+    Ok(match &source.kind {
+        SourceKind::Filesystem(settings) => {
+            let follow =
+                FollowSettings { reconcile_interval: spec.run.reconcile_interval, settle: spec.run.settle };
+            let filesystem = filesystem(source, settings, false);
+            let clock = Arc::new(SystemClock);
+            Box::new(FilesystemFollow::new(filesystem, known, fingerprint, position, clock, follow)?)
+        }
+        SourceKind::Jsonl(settings) => Box::new(jsonl(source, settings, JsonlMode::Follow, positions)?),
+    })
+}
+
+fn jsonl(
+    spec: &SourceSpec,
+    settings: &JsonlSettings,
+    mode: JsonlMode,
+    positions: BTreeMap<String, u64>,
+) -> Result<JsonlSource, RunError> {
+    let jsonl = JsonlSpec {
+        name: spec.name.expose().clone(),
+        default_acl: settings.default_acl.as_ref().map(|acl| acl.expose().clone()),
+        content_roots: settings.content_roots.iter().map(|root| root.expose().clone()).collect(),
+        max_event_size: settings.max_event_size,
+    };
+    let clock = Arc::new(SystemClock);
+    Ok(match settings.path.expose() {
+        JsonlInput::Stdin => JsonlSource::stdin(jsonl, Box::new(std::io::stdin()), clock)?,
+        JsonlInput::File(path) => JsonlSource::file(jsonl, path.clone(), mode, positions, clock)?,
+    })
+}
+
+fn filesystem(spec: &SourceSpec, settings: &FilesystemSettings, allow_deletes: bool) -> FilesystemSpec {
     let texts = |values: &[Value<String>]| values.iter().map(|value| value.expose().clone()).collect();
-    let filesystem = FilesystemSpec {
+    FilesystemSpec {
         name: spec.name.expose().clone(),
         root: settings.root.expose().clone(),
         include: texts(&settings.include),
         exclude: texts(&settings.exclude),
         default_acl: settings.default_acl.as_ref().map(|acl| acl.expose().clone()),
         max_file_size: settings.max_file_size,
-        allow_deletes: start.allow_deletes,
+        allow_deletes,
+        metadata: texts(&settings.metadata),
+    }
+}
+
+/// A person's intervention in the pipeline's index, which must be there and be this pipeline's.
+pub(crate) async fn intervention(spec: &PipelineSpec, file: &Path) -> Result<Intervention, Failure> {
+    open_index(spec, file).await?;
+    let opened = Intervention::open(&spec.index.path, &spec.name, options(spec)).await;
+    opened.map_err(|e| at_index(spec, e))
+}
+
+/// How the pipeline's index is written.
+pub(crate) fn options(spec: &PipelineSpec) -> Options {
+    let durability = match spec.index.durability {
+        alluvium_config::Durability::Power => Durability::Power,
+        alluvium_config::Durability::Process => Durability::Process,
     };
-    let ScanStart { known, position, fingerprint, reprocess, .. } = start;
-    let clock = Arc::new(SystemClock);
-    Ok(Box::new(FilesystemSource::scan(filesystem, known, fingerprint, reprocess, position, clock)?))
+    Options { durability, clock: Arc::new(SystemClock) }
+}
+
+/// Whether a source can be read once only.
+pub(crate) fn reads_standard_input(source: &SourceSpec) -> bool {
+    match &source.kind {
+        SourceKind::Filesystem(_) => false,
+        SourceKind::Jsonl(settings) => *settings.path.expose() == JsonlInput::Stdin,
+    }
 }
 
 /// The pipeline's index for reading. It must be this pipeline's.

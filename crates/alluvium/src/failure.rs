@@ -62,6 +62,11 @@ impl Failure {
         Self { exit, code, message: message.to_string(), place: None, next: String::new() }
     }
 
+    /// What went wrong.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Where: a file, a place in it, an index.
     pub(crate) fn at(mut self, place: impl Display) -> Self {
         self.place = Some(place.to_string());
@@ -146,9 +151,18 @@ impl From<IndexError> for Failure {
             ErrorKind::Corrupt => (Exit::Failed, "index_corrupt"),
             ErrorKind::NotFound => (Exit::Failed, "not_found"),
             ErrorKind::Request => (Exit::Usage, "usage"),
+            ErrorKind::Exists => (Exit::Failed, "exists"),
+            ErrorKind::BadName => (Exit::Usage, "usage"),
+            ErrorKind::Paused => (Exit::Failed, "paused"),
+            ErrorKind::AlreadyLive => (Exit::Failed, "already_live"),
         };
         Self::new(exit, code, &error).next(error.next())
     }
+}
+
+/// What to do about a pause, whoever met it.
+fn error_next_paused() -> &'static str {
+    "run `alluvium resume` once what was rolled back is mended"
 }
 
 impl From<RunError> for Failure {
@@ -158,6 +172,9 @@ impl From<RunError> for Failure {
             RunError::Model(error) => error.into(),
             RunError::Commit(CommitError::Fenced(_)) => Self::new(Exit::Held, "fenced", &error)
                 .next("another writer is at work; start again once it has finished"),
+            RunError::Commit(CommitError::Paused(_)) => {
+                Self::new(Exit::Failed, "paused", &error).next(error_next_paused())
+            }
             RunError::Commit(CommitError::Storage(_)) => {
                 Self::new(Exit::Failed, "storage", &error).next(format!("check the disk, then {again}"))
             }

@@ -5,13 +5,23 @@
 mod explain;
 mod index;
 mod models;
+mod releases;
 mod run;
 
 #[cfg(test)]
 pub(crate) use explain::ExplainResult;
-pub(crate) use index::{Hit, LiveShort, QuarantineListResult, SearchResult, SourceStatus, StatusResult};
+pub(crate) use index::{
+    Hit, LiveShort, QuarantineDropResult, QuarantineListResult, QuarantineRetryResult, QuarantineShowResult,
+    SearchResult, SourceStatus, StatusResult,
+};
 pub(crate) use models::{ModelRow, ModelState, ModelsResult, RuntimeRow};
-pub(crate) use run::{BackfillResult, ChunkCounts, DocumentCounts, ErrorBody, ErrorResult, ValidateResult};
+pub(crate) use releases::{
+    DiffResult, EraseResult, RecordRow, ReleaseResult, ReleaseRow, ReleasesResult, ResumeResult,
+    RollbackDocuments, RollbackResult, Unreplayable,
+};
+pub(crate) use run::{
+    BackfillResult, ChunkCounts, DocumentCounts, ErrorBody, ErrorResult, RunResult, ValidateResult,
+};
 
 #[cfg(test)]
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};

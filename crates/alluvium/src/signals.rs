@@ -1,5 +1,7 @@
 //! Ctrl-C and SIGTERM: the first asks for an orderly end, the second does not wait for it.
 
+use std::sync::{Arc, OnceLock};
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -7,10 +9,20 @@ use crate::failure::{Exit, Failure};
 use crate::output;
 use crate::progress;
 
+/// Which signal ended a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Ctrl-C.
+    Interrupted,
+    /// SIGTERM, as a service manager sends it.
+    Terminated,
+}
+
 /// The signals that end a run.
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    ending: Arc<OnceLock<Ending>>,
 }
 
 impl Signals {
@@ -19,23 +31,28 @@ impl Signals {
         let take = |kind| {
             signal(kind).map_err(|e| Failure::new(Exit::Failed, "signals", format!("no signals: {e}")))
         };
-        Ok(Self { interrupt: take(SignalKind::interrupt())?, terminate: take(SignalKind::terminate())? })
+        let (interrupt, terminate) = (take(SignalKind::interrupt())?, take(SignalKind::terminate())?);
+        Ok(Self { interrupt, terminate, ending: Arc::default() })
     }
 
-    /// Cancels at the first signal; ends at the second.
-    pub(crate) async fn watch(mut self, cancel: CancellationToken) {
-        self.next().await;
-        progress::without_bar(|| {
-            output::stderr("stopping: finished documents are being committed; once more to stop at once");
-        });
+    /// The signal that came first, once it came.
+    pub(crate) fn ending(&self) -> Arc<OnceLock<Ending>> {
+        Arc::clone(&self.ending)
+    }
+
+    /// Cancels at the first signal, and says what happens now; ends at the second.
+    pub(crate) async fn watch(mut self, cancel: CancellationToken, now: &'static str) {
+        let ending = self.next().await;
+        let _ = self.ending.set(ending);
+        progress::without_bar(|| output::stderr(&format!("{now}; once more to stop at once")));
         cancel.cancel();
         self.next().await;
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Ending {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Ending::Interrupted,
+            _ = self.terminate.recv() => Ending::Terminated,
         }
     }
 }

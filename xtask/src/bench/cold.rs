@@ -34,6 +34,8 @@ pub(super) fn run(workspace: &Workspace) -> Result<Section> {
     let first_search = start.elapsed().as_secs_f64() / 60.0;
     step("`cargo xtask test`: clippy, doc tests, the suite", "cargo", &["xtask", "test"])?;
     let with_tests = start.elapsed().as_secs_f64() / 60.0;
-    body.push_str(&format!("\nFirst search after {first_search:.1} minutes, all tests after {with_tests:.1}."));
+    body.push_str(&format!(
+        "\nFirst search after {first_search:.1} minutes, all tests after {with_tests:.1}."
+    ));
     Ok(Section { title: "Bare machine to first search", body })
 }

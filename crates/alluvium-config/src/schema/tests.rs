@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::json_schema;
-use crate::parse::{CHUNK, COMMIT, EMBED, EXTRACT, INDEX, MODEL, TOP};
-use crate::source::{ACL, FILESYSTEM};
+use crate::parse::{CHUNK, COMMIT, EMBED, EXTRACT, INDEX, MODEL, RUN, TOP};
+use crate::source::{ACL, FILESYSTEM, JSONL};
 use crate::{ConfigError, PipelineSpec};
 
 const SMALLEST: &str = r#"
@@ -46,6 +46,10 @@ sessions = 4
 interval = "500ms"
 max_documents = 10
 max_bytes = "1MB"
+[run]
+reconcile_interval = "10m"
+settle = "1s"
+drain_timeout = "0s"
 [[source]]
 name = "docs"
 type = "filesystem"
@@ -54,6 +58,14 @@ include = ["**/*.md"]
 exclude = ["drafts/**"]
 default_acl = { readers = ["group:staff"], denied = [], tenant = "acme", classification = "internal" }
 max_file_size = "1GiB"
+metadata = { team = "people", "a key" = "${TEAM:-x}" }
+[[source]]
+name = "events"
+type = "jsonl"
+path = "-"
+default_acl = { readers = ["group:events"] }
+content_roots = ["content"]
+max_event_size = "1MiB"
 [[source]]
 name = "more"
 type = "filesystem"
@@ -98,7 +110,9 @@ fn schema_and_parser_have_the_same_keys() {
         ("Extract", EXTRACT),
         ("Embed", EMBED),
         ("Commit", COMMIT),
+        ("Run", RUN),
         ("Filesystem", FILESYSTEM),
+        ("Jsonl", JSONL),
         ("Acl", ACL),
     ];
     for (name, keys) in tables {
@@ -141,6 +155,15 @@ fn both_refuse_what_is_not() {
         ("denied = []", "deny = []"),
         ("readers = [\"group:staff\"], ", ""),
         ("max_file_size = \"1GiB\"", "max_file_size = \"big\""),
+        ("team = \"people\"", "\"te=am\" = \"people\""),
+        ("team = \"people\"", "team = 3"),
+        ("settle = \"1s\"", "settle = 1"),
+        ("settle = \"1s\"", "settles = \"1s\""),
+        ("type = \"jsonl\"", "type = \"filesystem\""),
+        ("path = \"-\"", "root = \"docs\""),
+        ("path = \"-\"", "path = \"\""),
+        ("[\"content\"]", "\"content\""),
+        ("max_event_size = \"1MiB\"", "max_file_size = \"1MiB\""),
     ];
     for (from, to) in mutations {
         let text = FULL.replacen(from, to, 1);

@@ -1,7 +1,8 @@
-//! Walking the tree, once and in a fixed order, into what is there.
+//! Walking the tree or a part of it, once and in a fixed order, into what is there.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
+use std::fs::FileType;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,8 @@ use alluvium_core::change::MediaType;
 use super::globs::Globs;
 use super::read::is_gone;
 use super::root::Root;
-use super::sidecar::is_sidecar;
+use super::scope::Scope;
+use super::sidecar::{is_sidecar, sidecars_of};
 
 /// A file that is a document.
 #[derive(Debug)]
@@ -51,6 +53,20 @@ pub(crate) enum Kind {
     Other,
 }
 
+impl Kind {
+    pub(crate) fn of(kind: FileType) -> Self {
+        if kind.is_dir() {
+            Self::Folder
+        } else if kind.is_file() {
+            Self::File
+        } else if kind.is_symlink() {
+            Self::Link
+        } else {
+            Self::Other
+        }
+    }
+}
+
 /// Lists one directory, whole or not at all: with half of it a sidecar could be missing.
 pub(crate) type ReadDir = fn(&Path) -> io::Result<Vec<(OsString, Kind)>>;
 
@@ -59,10 +75,7 @@ pub(crate) fn read_dir(path: &Path) -> io::Result<Vec<(OsString, Kind)>> {
     for item in std::fs::read_dir(path)? {
         let item = item?;
         let kind = match item.file_type() {
-            Ok(kind) if kind.is_dir() => Kind::Folder,
-            Ok(kind) if kind.is_file() => Kind::File,
-            Ok(kind) if kind.is_symlink() => Kind::Link,
-            Ok(_) => Kind::Other,
+            Ok(kind) => Kind::of(kind),
             Err(e) if is_gone(&e) => continue,
             Err(e) => return Err(e),
         };
@@ -71,29 +84,73 @@ pub(crate) fn read_dir(path: &Path) -> io::Result<Vec<(OsString, Kind)>> {
     Ok(items)
 }
 
-impl Listing {
-    /// Walks the tree. Links to folders are not followed, so the walk ends. The only error is that of
-    /// the root itself.
-    pub(crate) fn walk(root: &Root, globs: &Globs, read_dir: ReadDir) -> io::Result<Self> {
-        let mut listing = Self::default();
-        let mut folders = vec![PathBuf::new()];
+/// How a walk looks at the tree.
+pub(crate) struct Walk<'a> {
+    pub(crate) root: &'a Root,
+    pub(crate) globs: &'a Globs,
+    pub(crate) read_dir: ReadDir,
+    /// Hears of each folder before it is listed, so that whoever watches it misses nothing.
+    pub(crate) on_folder: &'a mut dyn FnMut(&Path),
+}
+
+impl Walk<'_> {
+    /// What is in the scope. Links to folders are not followed, so the walk ends. The only error is that
+    /// of the root itself.
+    pub(crate) fn list(&mut self, scope: &Scope) -> io::Result<Listing> {
+        let mut listing = Listing::default();
+        let mut folders = Vec::new();
+        for path in scope.paths() {
+            self.enter(&mut listing, path, &mut folders);
+        }
         while let Some(folder) = folders.pop() {
-            match read_dir(&root.path().join(&folder)) {
-                Ok(items) => {
-                    for (name, kind) in items {
-                        listing.add(root, globs, folder.join(name), kind, &mut folders);
-                    }
-                }
-                Err(e) if folder.as_os_str().is_empty() => return Err(e),
-                Err(e) if is_gone(&e) => {}
-                Err(e) => {
-                    tracing::warn!(folder = %folder.display(), error = %e, "a folder can't be listed; its documents stay");
-                    listing.unlisted.push(folder);
-                }
-            }
+            self.list_folder(&mut listing, folder, &mut folders)?;
         }
         listing.documents.sort_unstable_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
         Ok(listing)
+    }
+
+    /// Begins at `path` as if its folder had been listed.
+    fn enter(&self, listing: &mut Listing, path: &Path, folders: &mut Vec<PathBuf>) {
+        if path.as_os_str().is_empty() {
+            folders.push(PathBuf::new());
+            return;
+        }
+        // One that can't be looked at counts as there, and hides what it is the list of.
+        let there = |sidecar: &PathBuf| !matches!(self.root.kind(sidecar), Ok(None));
+        listing.sidecars.extend(sidecars_of(path).filter(there));
+        match self.root.kind(path) {
+            Ok(Some(kind)) => listing.add(self.root, self.globs, path.to_owned(), kind, folders),
+            Ok(None) => {}
+            Err(e) => listing.leave_out(path.to_owned(), &e),
+        }
+    }
+
+    fn list_folder(
+        &mut self,
+        listing: &mut Listing,
+        folder: PathBuf,
+        folders: &mut Vec<PathBuf>,
+    ) -> io::Result<()> {
+        let full = self.root.path().join(&folder);
+        (self.on_folder)(&full);
+        match (self.read_dir)(&full) {
+            Ok(items) => {
+                for (name, kind) in items {
+                    listing.add(self.root, self.globs, folder.join(name), kind, folders);
+                }
+            }
+            Err(e) if folder.as_os_str().is_empty() => return Err(e),
+            Err(e) if is_gone(&e) => {}
+            Err(e) => listing.leave_out(folder, &e),
+        }
+        Ok(())
+    }
+}
+
+impl Listing {
+    fn leave_out(&mut self, folder: PathBuf, error: &io::Error) {
+        tracing::warn!(folder = %folder.display(), %error, "a folder can't be listed; its documents stay");
+        self.unlisted.push(folder);
     }
 
     fn add(&mut self, root: &Root, globs: &Globs, path: PathBuf, kind: Kind, folders: &mut Vec<PathBuf>) {

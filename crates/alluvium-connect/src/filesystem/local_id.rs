@@ -27,10 +27,18 @@ pub(crate) fn doc_id(source: &SourceName, path: &Path) -> Result<(DocId, Option<
     Ok((DocId::new(source, &escape(path))?, Some(trouble)))
 }
 
-/// Whether the document `local` lies in `folder`, under either form of ids.
-pub(crate) fn lies_in(local: &str, folder: &Path) -> bool {
-    let beneath = |folder: &str| local.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
-    folder.to_str().is_some_and(beneath) || beneath(&escape(folder))
+/// Whether the document `local` is the one at `path` or lies in that folder, under either form of ids.
+pub(crate) fn lies_at(local: &str, path: &Path) -> bool {
+    let at = |form: String| {
+        local.strip_prefix(form.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    id_forms(path).into_iter().any(at)
+}
+
+/// The ids that a document at `path` can have; those of documents beneath it go on with a slash. (Those
+/// of very long paths that can't be ids are cut, and are not found so.)
+pub(crate) fn id_forms(path: &Path) -> Vec<String> {
+    path.to_str().map(str::to_owned).into_iter().chain([escape(path)]).collect()
 }
 
 fn escape(path: &Path) -> String {
@@ -98,10 +106,10 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_in_a_folder() {
-        assert!(lies_in("a/b.md", Path::new("a")) && lies_in("./a/b%0A.md", Path::new("a")));
-        assert!(lies_in("./a%0A/b.md", Path::new("a\n")));
-        assert!(!lies_in("ab/c.md", Path::new("a")) && !lies_in("a", Path::new("a")));
+    fn what_lies_at_a_path() {
+        assert!(lies_at("a/b.md", Path::new("a")) && lies_at("./a/b%0A.md", Path::new("a")));
+        assert!(lies_at("./a%0A/b.md", Path::new("a\n")) && lies_at("a", Path::new("a")));
+        assert!(!lies_at("ab/c.md", Path::new("a")) && !lies_at("a", Path::new("a/b")));
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub(crate) struct Looker {
     pub(crate) root: Root,
     pub(crate) access: AccessLists,
     pub(crate) max_file_size: u64,
+    pub(crate) metadata: Vec<String>,
     pub(crate) fingerprint: Sha256,
     pub(crate) reprocess: Reprocess,
     /// When the scan began.
@@ -35,7 +36,8 @@ pub(crate) struct Looker {
 
 /// What a look at a file came to.
 pub(crate) enum Looked {
-    Unchanged,
+    /// With the stamp that says so next time, where the file had to be read to tell.
+    Unchanged(Option<String>),
     Change(Box<DocumentChange>),
     Vanished,
 }
@@ -66,7 +68,7 @@ impl Looker {
     ) -> Looked {
         // Nothing of it would be taken.
         if known.is_some_and(|known| known.erased) {
-            return Looked::Unchanged;
+            return Looked::Unchanged(None);
         }
         let access = self.access.of(&self.root, &entry.path);
         if trouble.is_none()
@@ -75,7 +77,7 @@ impl Looker {
             && self.stands(known, &stat)
         {
             match judge(Some(known), true, &access, self.reprocess) {
-                Verdict::Unchanged => return Looked::Unchanged,
+                Verdict::Unchanged => return Looked::Unchanged(None),
                 Verdict::Access => {
                     let stamp = known.stamp.clone();
                     return Looked::Change(Box::new(change(id, None, access, stamp)));
@@ -127,7 +129,7 @@ impl Looker {
         let stamp = steady.then(|| stat.content_stamp(self.started.as_nanosecond()));
         let same = known.is_some_and(|k| k.content_hash.as_ref() == Some(&hash) && self.same_pipeline(k));
         let content = match judge(known, same, &access, self.reprocess) {
-            Verdict::Unchanged => return Looked::Unchanged,
+            Verdict::Unchanged => return Looked::Unchanged(stamp),
             Verdict::Access => None,
             Verdict::Full => Some(ContentChange::Upsert(Box::new(Upsert {
                 version: Version::observed(),
@@ -137,7 +139,7 @@ impl Looker {
                 title: None,
                 uri: file_uri(&self.root.path().join(&entry.path)),
                 modified_at: stat.modified_at(),
-                metadata: Vec::new(),
+                metadata: self.metadata.clone(),
             }))),
         };
         Looked::Change(Box::new(change(id, content, access, stamp)))
@@ -155,7 +157,7 @@ impl Looker {
         let stamp = refused_stamp(refusal.cause, stat);
         let same = known.is_some_and(|k| k.stamp.as_deref() == Some(stamp.as_str()));
         let content = match judge(known, same, &access, self.reprocess) {
-            Verdict::Unchanged => return Looked::Unchanged,
+            Verdict::Unchanged => return Looked::Unchanged(None),
             Verdict::Access => None,
             Verdict::Full => {
                 Some(ContentChange::Refused { version: Version::observed(), refusal, hash: None })

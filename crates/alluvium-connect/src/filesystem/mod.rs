@@ -1,4 +1,5 @@
-//! A folder as a source: one scan lists it, compares it with what the index knows, and ends.
+//! A folder as a source: a scan lists it and compares it with what the index knows. [`FilesystemSource`]
+//! is one scan and ends; [`FilesystemFollow`] goes on with what changes.
 //!
 //! Invariants:
 //! - A file is compared with what is known by its content, never by its time: equal size, mtime, ctime
@@ -14,18 +15,24 @@
 //!
 //! A followed link takes the access list of the link's place, as a copy of the file there would.
 
+mod dirty;
+mod follow;
 mod globs;
 mod judge;
+mod known;
 mod listing;
 mod local_id;
 mod look;
-mod read;
-mod root;
+pub(crate) mod read;
+pub(crate) mod root;
 mod scan;
+mod scope;
 mod sidecar;
-mod stamp;
+pub(crate) mod stamp;
+mod tree;
+mod watch;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -37,8 +44,11 @@ use alluvium_core::id::SourceName;
 use alluvium_core::source::{Room, Source, SourceBatch, SourceError};
 use async_trait::async_trait;
 
+pub use follow::{FilesystemFollow, FollowSettings};
 use scan::Scan;
+use scope::Scope;
 pub use sidecar::{SidecarError, parse_sidecar};
+use tree::Tree;
 
 /// What is scanned.
 #[derive(Debug, Clone)]
@@ -57,6 +67,8 @@ pub struct FilesystemSpec {
     pub max_file_size: u64,
     /// Takes the brake off.
     pub allow_deletes: bool,
+    /// `key=value` pairs of every document.
+    pub metadata: Vec<String>,
 }
 
 /// Which documents are done again.
@@ -72,8 +84,13 @@ pub enum Reprocess {
 pub struct FilesystemSource {
     name: SourceName,
     /// Away while a blocking thread works with it; stays away if that was cancelled.
-    scan: Option<Box<Scan>>,
+    work: Option<Box<Work>>,
     expected: Option<u64>,
+}
+
+struct Work {
+    tree: Tree,
+    scan: Scan,
 }
 
 impl FilesystemSource {
@@ -88,34 +105,35 @@ impl FilesystemSource {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SourceError> {
         let name = spec.name.clone();
-        let scan = Scan::new(spec, known, pipeline_fingerprint, reprocess, checkpoint_position, clock)?;
-        Ok(Self { name, scan: Some(Box::new(scan)), expected: None })
+        let tree = Tree::new(spec, known, pipeline_fingerprint, reprocess, checkpoint_position, clock)?;
+        let scan = Scan::of(Scope::whole(), HashSet::new());
+        Ok(Self { name, work: Some(Box::new(Work { tree, scan })), expected: None })
     }
 
     /// Lists the folder, after which [`Source::expected`] knows; the first [`Source::next`] does it
     /// otherwise.
     pub async fn list(&mut self) -> Result<(), SourceError> {
-        self.blocking(Scan::list).await
+        self.blocking(|work| work.scan.list(&mut work.tree)).await
     }
 
     async fn blocking<T: Send + 'static>(
         &mut self,
-        work: impl FnOnce(&mut Scan) -> Result<T, SourceError> + Send + 'static,
+        task: impl FnOnce(&mut Work) -> Result<T, SourceError> + Send + 'static,
     ) -> Result<T, SourceError> {
         let unavailable = |message: &str| SourceError::Unavailable {
             source_name: self.name.to_string(),
             message: message.to_owned(),
         };
-        let mut scan = self.scan.take().ok_or_else(|| unavailable("the scan was interrupted"))?;
-        let work = move || {
-            let result = work(&mut scan);
-            (scan, result)
+        let mut work = self.work.take().ok_or_else(|| unavailable("the scan was interrupted"))?;
+        let task = move || {
+            let result = task(&mut work);
+            (work, result)
         };
-        let (scan, result) = tokio::task::spawn_blocking(work)
+        let (work, result) = tokio::task::spawn_blocking(task)
             .await
             .map_err(|e| unavailable(&format!("the scan died: {e}")))?;
-        self.expected = scan.expected();
-        self.scan = Some(scan);
+        self.expected = work.scan.expected();
+        self.work = Some(work);
         result
     }
 }
@@ -127,7 +145,7 @@ impl Source for FilesystemSource {
     }
 
     async fn next(&mut self, room: Room) -> Result<Option<SourceBatch>, SourceError> {
-        self.blocking(move |scan| scan.next(room)).await
+        self.blocking(move |work| work.scan.next(&mut work.tree, room)).await
     }
 
     fn expected(&self) -> Option<u64> {

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
+use super::listing::Kind;
+use super::read::is_gone;
 use super::stamp::FileStat;
 
 /// An open root.
@@ -38,6 +40,20 @@ impl Root {
     /// Looks at a path beneath the root. Only what is opened is believed.
     pub(crate) fn stat(&self, path: &Path) -> io::Result<FileStat> {
         self.path.join(path).symlink_metadata().map(|m| FileStat::of(&m))
+    }
+
+    /// What lies at `path`, reached without a link; `None` where nothing does.
+    pub(crate) fn kind(&self, path: &Path) -> io::Result<Option<Kind>> {
+        let full = self.path.join(path);
+        let found = full.parent().unwrap_or(&self.path).canonicalize().and_then(|folder| {
+            let metadata = full.symlink_metadata()?;
+            let direct = full.parent() == Some(folder.as_path());
+            Ok(direct.then(|| Kind::of(metadata.file_type())))
+        });
+        match found {
+            Err(e) if is_gone(&e) => Ok(None),
+            found => found,
+        }
     }
 
     /// Whether there is a regular file at `path`, reached without a link.

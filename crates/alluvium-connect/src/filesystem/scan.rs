@@ -1,30 +1,30 @@
-//! One scan, as a state machine that is asked for batches: list, read what is there, delete what is
-//! not, report the progress. All of it blocks.
+//! A scan of the tree or of a part of it, as a state machine that is asked for batches: list, read what
+//! is there, delete what is not, report the progress. All of it blocks.
+//!
+//! A scan of the whole tree is the scan whose scope is the root; only that one is progress.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::vec::IntoIter;
 
 use alluvium_core::access::Acl;
 use alluvium_core::brake;
 use alluvium_core::change::{AccessChange, ContentChange, DocumentChange, Origin};
 use alluvium_core::checkpoint::CheckpointDelta;
-use alluvium_core::clock::Clock;
-use alluvium_core::document::{DocumentState, KnownDocument};
-use alluvium_core::hash::Sha256;
+use alluvium_core::document::DocumentState;
 use alluvium_core::id::DocId;
 use alluvium_core::source::{Room, SourceBatch, SourceError};
 use alluvium_core::version::Version;
 use jiff::Timestamp;
 
-use super::globs::Globs;
-use super::listing::{Listing, ReadDir, media_type, read_dir};
-use super::local_id::lies_in;
+use super::listing::{Entry, Walk, media_type};
+use super::local_id::lies_at;
 use super::look::{Looked, Looker, POSITION};
 use super::root::Root;
+use super::scope::Scope;
 use super::sidecar::AccessLists;
-use super::{FilesystemSpec, Reprocess};
+use super::tree::Tree;
+use super::watch::Watch;
 
 /// The one partition of a scanned source.
 const PARTITION: &str = "scan";
@@ -34,21 +34,18 @@ const MOST_LOOKED_AT: u64 = 1024;
 const MOST_READ: u64 = 64 << 20;
 
 pub(crate) struct Scan {
-    spec: FilesystemSpec,
-    globs: Globs,
-    /// What the index knows and the listing has not shown yet; in the end, what is missing.
-    known: HashMap<String, KnownDocument>,
-    known_alive: u64,
-    fingerprint: Sha256,
-    reprocess: Reprocess,
-    position: Option<u64>,
-    clock: Arc<dyn Clock>,
-    pub(super) read_dir: ReadDir,
+    scope: Scope,
+    /// Files that somebody is still writing; they are looked at in their own time.
+    deferred: HashSet<PathBuf>,
     stage: Stage,
     /// A change that was made and did not fit into the last batch.
     carried: Option<DocumentChange>,
     expected: Option<u64>,
     listed: u64,
+    /// Documents that were alive when the scan began.
+    alive: u64,
+    /// Documents that were found and were not among those.
+    fresh: u64,
     skipped: u64,
     unlisted: Vec<PathBuf>,
     /// Whether something that is there was not looked at.
@@ -57,7 +54,7 @@ pub(crate) struct Scan {
 
 enum Stage {
     New,
-    Reading { looker: Box<Looker>, entries: IntoIter<super::listing::Entry> },
+    Reading { looker: Box<Looker>, entries: IntoIter<Entry> },
     Deleting { started: Timestamp, ids: IntoIter<DocId> },
     Braked,
     Ended,
@@ -70,76 +67,78 @@ enum Step {
 }
 
 impl Scan {
-    pub(crate) fn new(
-        mut spec: FilesystemSpec,
-        known: HashMap<String, KnownDocument>,
-        fingerprint: Sha256,
-        reprocess: Reprocess,
-        position: Option<u64>,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, SourceError> {
-        let broken = |message: String| SourceError::Broken { source_name: spec.name.to_string(), message };
-        let globs = Globs::new(&spec.include, &spec.exclude).map_err(|e| broken(e.to_string()))?;
-        let default = spec.default_acl.clone().map(Acl::canonical).transpose();
-        spec.default_acl = default.map_err(|e| broken(format!("default_acl: {e}")))?;
-        let known_alive = known.values().filter(|k| k.state != DocumentState::Deleted).count() as u64;
-        Ok(Self {
-            spec,
-            globs,
-            known,
-            known_alive,
-            fingerprint,
-            reprocess,
-            position,
-            clock,
-            read_dir,
+    pub(crate) fn of(scope: Scope, deferred: HashSet<PathBuf>) -> Self {
+        Self {
+            scope,
+            deferred,
             stage: Stage::New,
             carried: None,
             expected: None,
             listed: 0,
+            alive: 0,
+            fresh: 0,
             skipped: 0,
             unlisted: Vec::new(),
             incomplete: false,
-        })
+        }
     }
 
     pub(crate) fn expected(&self) -> Option<u64> {
         self.expected
     }
 
-    /// Lists the folder, once.
-    pub(crate) fn list(&mut self) -> Result<(), SourceError> {
+    pub(crate) fn is_whole(&self) -> bool {
+        self.scope.is_whole()
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.stage, Stage::Ended)
+    }
+
+    /// Lists the scope, once. The only error is that of the root.
+    pub(crate) fn list(&mut self, tree: &mut Tree) -> Result<(), SourceError> {
         if !matches!(self.stage, Stage::New) {
             return Ok(());
         }
-        let started = self.clock.now();
+        let started = tree.clock.now();
         let broken = |e: std::io::Error| SourceError::Broken {
-            source_name: self.spec.name.to_string(),
-            message: format!("the root {} can't be listed: {e}", self.spec.root.display()),
+            source_name: tree.spec.name.to_string(),
+            message: format!("the root {} can't be listed: {e}", tree.spec.root.display()),
         };
-        let root = Root::open(&self.spec.root).map_err(broken)?;
-        let listing = Listing::walk(&root, &self.globs, self.read_dir).map_err(broken)?;
+        let root = Root::open(&tree.spec.root).map_err(broken)?;
+        let mut on_folder =
+            |folder: &Path| tree.watch.iter_mut().for_each(|watch: &mut Watch| watch.add(folder));
+        let mut walk =
+            Walk { root: &root, globs: &tree.globs, read_dir: tree.read_dir, on_folder: &mut on_folder };
+        let listing = walk.list(&self.scope).map_err(broken)?;
+        tree.known.begin_scan();
+        if self.is_whole() {
+            tree.links.clear();
+        }
+        listing.documents.iter().for_each(|entry| tree.links.note(entry));
+        self.alive = tree.known.alive();
         self.listed = listing.documents.len() as u64;
         self.expected = Some(self.listed);
         self.skipped = listing.skipped;
         self.incomplete = !listing.unlisted.is_empty();
         self.unlisted = listing.unlisted;
         let looker = Box::new(Looker {
-            source: self.spec.name.clone(),
+            source: tree.spec.name.clone(),
             root,
-            access: AccessLists::new(listing.sidecars, self.spec.default_acl.clone()),
-            max_file_size: self.spec.max_file_size,
-            fingerprint: self.fingerprint.clone(),
-            reprocess: self.reprocess,
+            access: AccessLists::new(listing.sidecars, tree.spec.default_acl.clone()),
+            max_file_size: tree.spec.max_file_size,
+            metadata: tree.spec.metadata.clone(),
+            fingerprint: tree.fingerprint.clone(),
+            reprocess: tree.reprocess,
             started,
         });
         self.stage = Stage::Reading { looker, entries: listing.documents.into_iter() };
         Ok(())
     }
 
-    pub(crate) fn next(&mut self, room: Room) -> Result<Option<SourceBatch>, SourceError> {
-        self.list()?;
-        if matches!(self.stage, Stage::Ended) {
+    pub(crate) fn next(&mut self, tree: &mut Tree, room: Room) -> Result<Option<SourceBatch>, SourceError> {
+        self.list(tree)?;
+        if self.has_ended() {
             return Ok(None);
         }
         let mut batch = SourceBatch { skipped: std::mem::take(&mut self.skipped), ..SourceBatch::default() };
@@ -147,7 +146,7 @@ impl Scan {
         while batch.changes.len() < room.changes.max(1) && batch.seen < MOST_LOOKED_AT && read < MOST_READ {
             let change = match self.carried.take() {
                 Some(change) => change,
-                None => match self.step(&mut batch, &mut read)? {
+                None => match self.step(tree, &mut batch, &mut read)? {
                     Step::Change(change) => *change,
                     Step::Nothing => continue,
                     Step::End(delta) => {
@@ -168,21 +167,38 @@ impl Scan {
         Ok(Some(batch))
     }
 
-    fn step(&mut self, batch: &mut SourceBatch, read: &mut u64) -> Result<Step, SourceError> {
+    fn step(
+        &mut self,
+        tree: &mut Tree,
+        batch: &mut SourceBatch,
+        read: &mut u64,
+    ) -> Result<Step, SourceError> {
         match &mut self.stage {
             Stage::Reading { looker, entries } => {
                 let Some(entry) = entries.next() else {
-                    self.begin_deleting(batch)?;
+                    self.begin_deleting(tree, batch)?;
                     return Ok(Step::Nothing);
                 };
-                batch.seen += 1;
                 let (id, trouble) = looker.id(&entry)?;
-                let known = self.known.remove(id.local());
-                match looker.look(&entry, &id, trouble, known.as_ref(), read) {
-                    Looked::Unchanged => batch.unchanged += 1,
+                tree.known.see(id.local());
+                if self.deferred.contains(&entry.path) {
+                    return Ok(Step::Nothing);
+                }
+                batch.seen += 1;
+                let known = tree.known.get(id.local());
+                let fresh = known.is_none_or(|known| known.state == DocumentState::Deleted);
+                self.fresh += u64::from(fresh);
+                match looker.look(&entry, &id, trouble, known, read) {
+                    Looked::Unchanged(stamp) => {
+                        batch.unchanged += 1;
+                        if let Some(stamp) = stamp {
+                            tree.known.restamp(id.local(), stamp);
+                        }
+                    }
                     Looked::Vanished => {
+                        self.fresh -= u64::from(fresh);
                         self.listed -= 1;
-                        self.known.extend(known.map(|known| (id.local().to_owned(), known)));
+                        tree.known.unsee(id.local());
                     }
                     Looked::Change(change) => return Ok(Step::Change(change)),
                 }
@@ -192,42 +208,43 @@ impl Scan {
                 Some(id) => Ok(Step::Change(Box::new(deletion(id)))),
                 None => {
                     let watermark = (!self.incomplete).then_some(*started);
-                    Ok(Step::End(Some(self.progress(watermark))))
+                    Ok(Step::End(self.is_whole().then(|| progress(tree, watermark))))
                 }
             },
             Stage::Braked | Stage::New | Stage::Ended => Ok(Step::End(None)),
         }
     }
 
-    /// What is known and was not seen is gone, unless the place where it was could not be listed, or it
-    /// is there after all. The brake judges over all of it before the first deletion.
-    fn begin_deleting(&mut self, batch: &mut SourceBatch) -> Result<(), SourceError> {
+    /// What is known in the scope and was not seen is gone, unless the place where it was could not be
+    /// listed, or it is there after all. The brake judges over all of it before the first deletion.
+    fn begin_deleting(&mut self, tree: &mut Tree, batch: &mut SourceBatch) -> Result<(), SourceError> {
         let Stage::Reading { looker, .. } = &self.stage else { return Ok(()) };
         let (mut ids, mut protected) = (Vec::new(), 0);
-        for (local, known) in self.known.drain() {
-            if known.erased || known.state == DocumentState::Deleted {
-                continue;
-            }
+        for local in tree.known.missing(&self.scope) {
             let path = Path::new(&local);
-            if self.unlisted.iter().any(|folder| lies_in(&local, folder)) {
+            if self.unlisted.iter().any(|folder| lies_at(&local, folder)) {
                 protected += 1;
-            } else if self.globs.admit(path) && media_type(path).is_some() && looker.root.holds_file(path) {
-                tracing::warn!(
-                    path = local,
-                    "a document came while its folder was listed; the next scan looks at it"
-                );
+            } else if tree.globs.admit(path) && media_type(path).is_some() && looker.root.holds_file(path) {
+                // A part is scanned because something was heard, and so will be what came now.
+                if self.is_whole() {
+                    let what = "a document came while its folder was listed; the next scan looks at it";
+                    tracing::warn!(path = local, "{what}");
+                }
                 protected += 1;
                 self.incomplete = true;
             } else {
                 ids.push(looker.known_id(&local)?);
             }
         }
-        ids.sort_unstable();
-        let known = self.known_alive - protected;
-        let listing = brake::Listing { listed: self.listed, known, missing: ids.len() as u64 };
-        self.stage = match brake::judge(listing, self.spec.allow_deletes) {
-            Ok(()) => Stage::Deleting { started: looker.started, ids: ids.into_iter() },
+        let started = looker.started;
+        let listing = self.judged(tree, ids.len() as u64, protected);
+        self.stage = match brake::judge(listing, tree.spec.allow_deletes) {
+            Ok(()) => {
+                tree.known.withhold([]);
+                Stage::Deleting { started, ids: ids.into_iter() }
+            }
             Err(brake) => {
+                tree.known.withhold(ids.iter().map(DocId::local));
                 batch.braked = Some(brake);
                 Stage::Braked
             }
@@ -235,14 +252,28 @@ impl Scan {
         Ok(())
     }
 
-    fn progress(&self, watermark: Option<Timestamp>) -> CheckpointDelta {
-        CheckpointDelta {
-            source: self.spec.name.clone(),
-            partition: PARTITION.to_owned(),
-            after: self.position,
-            through: self.position.map_or(1, |position| position.saturating_add(1)),
-            watermark,
+    /// What the brake is shown. A part of the tree is judged as if all of it had been listed: everything
+    /// else is there, and deletions that go on are one with those before them.
+    fn judged(&self, tree: &Tree, missing: u64, protected: u64) -> brake::Listing {
+        if self.is_whole() {
+            return brake::Listing { listed: self.listed, known: self.alive - protected, missing };
         }
+        let listed = (self.alive + self.fresh).saturating_sub(missing);
+        brake::Listing { listed, known: self.alive.max(tree.known.peak()), missing }
+    }
+}
+
+/// One more scan of the whole tree is complete.
+fn progress(tree: &mut Tree, watermark: Option<Timestamp>) -> CheckpointDelta {
+    let after = tree.position;
+    let through = after.map_or(1, |position| position.saturating_add(1));
+    tree.position = Some(through);
+    CheckpointDelta {
+        source: tree.spec.name.clone(),
+        partition: PARTITION.to_owned(),
+        after,
+        through,
+        watermark,
     }
 }
 

@@ -72,6 +72,24 @@ pub(crate) fn is_sidecar(name: &OsStr) -> bool {
     name.as_bytes().ends_with(SUFFIX.as_bytes())
 }
 
+/// Where the access list of a document at `path` can be, the nearest place first.
+pub(crate) fn sidecars_of(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let mut own = path.as_os_str().to_owned();
+    own.push(SUFFIX);
+    let above = path.ancestors().skip(1).map(|folder| folder.join(SUFFIX));
+    std::iter::once(PathBuf::from(own)).chain(above)
+}
+
+/// What a sidecar at `path` is the list of: a document, or a folder.
+pub(crate) fn subject_of(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.as_bytes().strip_suffix(SUFFIX.as_bytes())?;
+    Some(if name.is_empty() {
+        path.parent()?.to_owned()
+    } else {
+        path.with_file_name(OsStr::from_bytes(name))
+    })
+}
+
 /// The access lists of one scan.
 pub(crate) struct AccessLists {
     present: HashSet<PathBuf>,
@@ -88,14 +106,9 @@ impl AccessLists {
 
     /// The access half of the file at `path`.
     pub(crate) fn of(&mut self, root: &Root, path: &Path) -> AccessChange {
-        let mut own = path.as_os_str().to_owned();
-        own.push(SUFFIX);
-        let own = PathBuf::from(own);
-        if self.present.contains(&own) {
-            return read(root, &own);
-        }
-        let above = path.ancestors().skip(1).map(|folder| folder.join(SUFFIX));
-        match above.into_iter().find(|sidecar| self.present.contains(sidecar)) {
+        match sidecars_of(path).find(|sidecar| self.present.contains(sidecar)) {
+            // Folders' lists are read once a scan.
+            Some(own) if own.file_name() != Some(OsStr::new(SUFFIX)) => read(root, &own),
             Some(nearest) => match self.folders.get(&nearest) {
                 Some(access) => access.clone(),
                 None => {
@@ -149,6 +162,16 @@ fn read_text(root: &Root, path: &Path) -> Result<String, String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn sidecars_and_their_subjects() {
+        let sidecars: Vec<PathBuf> = sidecars_of(Path::new("a/b.md")).collect();
+        assert_eq!(sidecars, ["a/b.md.acl.toml", "a/.acl.toml", ".acl.toml"].map(PathBuf::from));
+        let subject = |path: &str| subject_of(Path::new(path));
+        assert_eq!(subject("a/b.md.acl.toml"), Some("a/b.md".into()));
+        assert_eq!((subject("a/.acl.toml"), subject(".acl.toml")), (Some("a".into()), Some("".into())));
+        assert_eq!(subject("a/b.md"), None);
+    }
 
     #[test]
     fn lists() {

@@ -21,7 +21,9 @@ impl View {
     /// `chunks` as any LanceDB client opens it, at the very version of the record. It shares the session
     /// of `chunks`, and with it the caches of indexes and metadata.
     pub(crate) async fn client(&self, chunks: &Table) -> Result<&lancedb::Table> {
-        self.client.get_or_try_init(|| open(chunks)).await.map_err(|e| IndexError::MissingVersion {
+        // Boxed: opening nests deep, and so do the callers of a search.
+        let client = self.client.get_or_try_init(|| Box::pin(open(chunks))).await;
+        client.map_err(|e| IndexError::MissingVersion {
             table: chunks.name().to_owned(),
             version: chunks.version(),
             message: e.to_string(),

@@ -17,7 +17,9 @@ use alluvium_core::hash::Sha256;
 use alluvium_core::id::{DocId, PipelineName};
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
 use alluvium_core::version::Version;
-use alluvium_index::{Condition, Durability, Found, Hit, Index, Options, SearchMode, SearchRequest, Writer};
+use alluvium_index::{
+    Condition, Durability, Found, Hit, Index, Intervention, Options, SearchMode, SearchRequest, Writer,
+};
 
 pub const DIMENSION: usize = 8;
 
@@ -48,6 +50,12 @@ pub async fn open_writer(
 ) -> Result<Writer, alluvium_index::IndexError> {
     let options = Options { durability: Durability::Process, clock: Arc::new(SystemClock) };
     Writer::open(root, &PipelineName::new(pipeline).unwrap(), &fingerprint(model), options).await
+}
+
+/// What a person does, whoever else writes.
+pub async fn intervention(root: &Path) -> Intervention {
+    let options = Options { durability: Durability::Process, clock: Arc::new(SystemClock) };
+    Intervention::open(root, &PipelineName::new("handbook").unwrap(), options).await.unwrap()
 }
 
 /// A unit vector that depends on the text alone.

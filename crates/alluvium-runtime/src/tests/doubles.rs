@@ -1,10 +1,11 @@
 //! Small seams in memory. Documents are text, chunks are lines, and a few words make a stage misbehave:
-//! `refuse`, `broken` (extractor), `bad`, `fail` (model), `hold` (the extractor waits for the gate).
+//! `refuse`, `broken`, `panic`, `cropped` (extractor), `bad`, `fail` (model), `hold` (the extractor waits for the
+//! gate), `linger` (it gives way to others once for each), `stall` (the model waits until it may go on).
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alluvium_core::access::Acl;
 use alluvium_core::change::{AccessChange, ContentChange, DocumentChange, MediaType, Origin, Upsert};
@@ -22,10 +23,14 @@ use alluvium_core::quarantine::{Cause, Refusal, Stage};
 use alluvium_core::source::{Room, Source, SourceBatch, SourceError};
 use alluvium_core::version::Version;
 use async_trait::async_trait;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{NoProgress, Pipeline, Report, RunError, Settings, SourceRun, backfill};
+use crate::{
+    FollowEnd, FollowSettings, Health, HealthSnapshot, NoProgress, Pipeline, Report, RunError, Settings,
+    SourceRun, backfill, follow,
+};
 
 /// What the doubles share: what happened, and what holds them back.
 pub(super) struct World {
@@ -43,6 +48,15 @@ pub(super) struct World {
     /// The commit of this number, from 0, fails; or cancels the run when it is done.
     pub(super) fail_commit: Mutex<Option<usize>>,
     pub(super) cancel_after_commit: Mutex<Option<usize>>,
+    /// Commits fail with an error of storage.
+    pub(super) storage_fails: AtomicBool,
+    /// Somebody else has published.
+    pub(super) superseded: AtomicBool,
+    /// Extractions begun.
+    pub(super) extracting: AtomicUsize,
+    /// The model may go on past `stall`.
+    pub(super) unstalled: AtomicBool,
+    pub(super) reports: Mutex<Vec<HealthSnapshot>>,
 }
 
 impl World {
@@ -59,6 +73,11 @@ impl World {
             cancel: CancellationToken::new(),
             fail_commit: Mutex::default(),
             cancel_after_commit: Mutex::default(),
+            storage_fails: AtomicBool::new(false),
+            superseded: AtomicBool::new(false),
+            extracting: AtomicUsize::new(0),
+            unstalled: AtomicBool::new(false),
+            reports: Mutex::default(),
         })
     }
 
@@ -66,6 +85,11 @@ impl World {
     pub(super) fn committed(&self) -> Vec<String> {
         let batches = self.batches.lock().unwrap();
         batches.iter().flat_map(|batch| batch.changes.iter().map(show)).collect()
+    }
+
+    /// The changes of a batch with their content.
+    pub(super) fn show_all(batch: &Batch) -> Vec<String> {
+        batch.changes.iter().map(show).collect()
     }
 
     pub(super) fn recorded(&self) -> Vec<u64> {
@@ -86,19 +110,153 @@ impl World {
         let name = SourceName::new("s").unwrap();
         let source = Box::new(Script { world: Arc::clone(self), name, batches: batches.into() });
         let mut writer = Writer(Arc::clone(self));
-        let run = backfill(Pipeline {
-            sources: vec![SourceRun { source, record_first_scan }],
+        let sources = vec![SourceRun { source, record_first_scan }];
+        let run = backfill(self.pipeline(sources, settings, &mut writer));
+        tokio::time::timeout(Duration::from_secs(30), run).await.expect("the topology is stuck")
+    }
+
+    fn pipeline<'w>(
+        self: &Arc<Self>,
+        sources: Vec<SourceRun>,
+        settings: Settings,
+        writer: &'w mut Writer,
+    ) -> Pipeline<'w> {
+        Pipeline {
+            sources,
             extractor: Arc::new(Text(Arc::clone(self))),
             chunker: Arc::new(Lines),
             model: Arc::new(Letters::new(self)),
             lookup: Arc::new(Lookup(Arc::clone(self))),
-            writer: &mut writer,
+            writer,
             fingerprint: Sha256::of("pipeline"),
             settings,
             progress: Arc::new(NoProgress),
             cancel: self.cancel.clone(),
-        });
-        tokio::time::timeout(Duration::from_secs(30), run).await.expect("the topology is stuck")
+        }
+    }
+
+    /// Follows sources that tests feed as they go.
+    pub(super) fn follow(
+        self: &Arc<Self>,
+        sources: Vec<SourceRun>,
+        settings: Settings,
+        paces: FollowSettings,
+    ) -> JoinHandle<Result<FollowEnd, RunError>> {
+        let world = Arc::clone(self);
+        tokio::spawn(async move {
+            let mut writer = Writer(Arc::clone(&world));
+            let health = Arc::new(Reports(Arc::clone(&world)));
+            Box::pin(follow(world.pipeline(sources, settings, &mut writer), paces, health)).await
+        })
+    }
+
+    /// Waits until something has come true of this world.
+    pub(super) async fn until(&self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        let started = Instant::now();
+        while !holds(self) {
+            assert!(started.elapsed() < Duration::from_secs(30), "waited in vain until {what}");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Waits until health was reported in which something holds.
+    pub(super) async fn until_reported(&self, what: &str, holds: impl Fn(&HealthSnapshot) -> bool) {
+        self.reports.lock().unwrap().clear();
+        self.until(what, |world| world.reports.lock().unwrap().iter().any(&holds)).await;
+    }
+}
+
+/// The end of a run that follows.
+pub(super) async fn end_of(run: JoinHandle<Result<FollowEnd, RunError>>) -> Result<FollowEnd, RunError> {
+    let run = tokio::time::timeout(Duration::from_secs(30), run);
+    run.await.expect("the topology is stuck").expect("the run panicked")
+}
+
+/// Paces of a run that does nothing by the clock, but asks a source again at once and reports always.
+pub(super) fn paces() -> FollowSettings {
+    let (never, at_once) = (Duration::from_secs(3600), Duration::from_millis(1));
+    FollowSettings {
+        progress_interval: never,
+        drain_timeout: never,
+        health_interval: at_once,
+        retry_first: at_once,
+        retry_most: at_once,
+    }
+}
+
+struct Reports(Arc<World>);
+
+impl Health for Reports {
+    fn report(&self, snapshot: &HealthSnapshot) {
+        self.0.reports.lock().unwrap().push(snapshot.clone());
+    }
+}
+
+/// What a fed source answers.
+pub(super) enum Step {
+    Batch(SourceBatch),
+    Unavailable,
+    Broken,
+    End,
+}
+
+/// A source that says what a test feeds it, and is silent when it was fed nothing.
+struct Fed {
+    world: Arc<World>,
+    name: SourceName,
+    steps: mpsc::Receiver<Step>,
+}
+
+/// A source, and what feeds it.
+pub(super) fn fed(
+    world: &Arc<World>,
+    name: &str,
+    record_first_scan: bool,
+) -> (mpsc::Sender<Step>, SourceRun) {
+    let (feed, steps) = mpsc::channel(1000);
+    let source = Fed { world: Arc::clone(world), name: SourceName::new(name).unwrap(), steps };
+    (feed, SourceRun { source: Box::new(source), record_first_scan })
+}
+
+/// The batch, with its progress in the source of this name after `after`.
+pub(super) fn of(name: &str, mut batch: SourceBatch, after: Option<u64>) -> Step {
+    for delta in &mut batch.deltas {
+        delta.source = SourceName::new(name).unwrap();
+        delta.after = after;
+    }
+    Step::Batch(batch)
+}
+
+#[async_trait]
+impl Source for Fed {
+    fn name(&self) -> &SourceName {
+        &self.name
+    }
+
+    async fn next(&mut self, room: Room) -> Result<Option<SourceBatch>, SourceError> {
+        let (source_name, message) = (self.name.to_string(), "no answer".to_owned());
+        match self.steps.recv().await {
+            Some(Step::Batch(batch)) => {
+                self.world.pulled(room, batch.changes.len());
+                Ok(Some(batch))
+            }
+            Some(Step::Unavailable) => Err(SourceError::Unavailable { source_name, message }),
+            Some(Step::Broken) => Err(SourceError::Broken { source_name, message }),
+            Some(Step::End) => Ok(None),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn expected(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl World {
+    fn pulled(&self, room: Room, changes: usize) {
+        self.rooms.lock().unwrap().push(room);
+        let now = self.in_flight.fetch_add(changes, Ordering::SeqCst) + changes;
+        self.most_in_flight.fetch_max(now, Ordering::SeqCst);
     }
 }
 
@@ -169,11 +327,8 @@ impl Source for Script {
     }
 
     async fn next(&mut self, room: Room) -> Result<Option<SourceBatch>, SourceError> {
-        self.world.rooms.lock().unwrap().push(room);
         let batch = self.batches.pop_front();
-        let pulled = batch.as_ref().map_or(0, |batch| batch.changes.len());
-        let now = self.world.in_flight.fetch_add(pulled, Ordering::SeqCst) + pulled;
-        self.world.most_in_flight.fetch_max(now, Ordering::SeqCst);
+        self.world.pulled(room, batch.as_ref().map_or(0, |batch| batch.changes.len()));
         Ok(batch)
     }
 
@@ -191,7 +346,12 @@ impl Extractor for Text {
     }
 
     async fn extract(&self, request: ExtractRequest) -> Result<Extracted, ExtractError> {
+        self.0.extracting.fetch_add(1, Ordering::SeqCst);
         let text = String::from_utf8(request.bytes).unwrap();
+        for _ in text.matches("linger") {
+            tokio::task::yield_now().await;
+        }
+        assert!(!text.contains("panic"), "the extractor panics");
         if text.contains("hold") {
             self.0.gate.acquire().await.unwrap().forget();
         }
@@ -202,6 +362,7 @@ impl Extractor for Text {
             return Err(ExtractError::Unavailable("no worker".to_owned()));
         }
         Ok(Extracted {
+            partial: text.contains("cropped").then(|| "pages after 1".to_owned()),
             text,
             media_type: request.media_type,
             pages: vec![],
@@ -209,7 +370,6 @@ impl Extractor for Text {
             title: None,
             language: None,
             extractor: Component::new("text", "1"),
-            partial: None,
         })
     }
 }
@@ -286,6 +446,11 @@ struct Session(Arc<World>);
 impl Embedder for Session {
     fn embed_document(&mut self, text: &str) -> Result<Vec<f32>, EmbedError> {
         self.0.embedded.lock().unwrap().push(text.to_owned());
+        let started = Instant::now();
+        while text == "stall" && !self.0.unstalled.load(Ordering::SeqCst) {
+            assert!(started.elapsed() < Duration::from_secs(30), "the model is stalled for ever");
+            std::thread::yield_now();
+        }
         match text {
             "bad" => Err(EmbedError::BadVector("NaN".to_owned())),
             "fail" => Err(EmbedError::Failed("out of order".to_owned())),
@@ -324,6 +489,9 @@ impl IndexWriter for Writer {
         if *self.0.fail_commit.lock().unwrap() == Some(number) {
             return Err(CommitError::Fenced("another writer".to_owned()));
         }
+        if self.0.storage_fails.load(Ordering::SeqCst) {
+            return Err(CommitError::Storage("no space".to_owned()));
+        }
         let mut counts = Counts::default();
         for change in &batch.changes {
             match &change.content {
@@ -347,7 +515,7 @@ impl IndexWriter for Writer {
     }
 
     async fn superseded(&self) -> Result<bool, CommitError> {
-        Ok(false)
+        Ok(self.0.superseded.load(Ordering::SeqCst))
     }
 
     async fn maintain(&mut self) -> Result<(), CommitError> {

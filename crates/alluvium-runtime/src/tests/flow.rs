@@ -26,7 +26,7 @@ async fn every_document_arrives_with_its_vectors() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_document_is_not_in_the_way_of_its_neighbours() {
     let world = World::new();
-    let changes = [("a", "refuse"), ("b", "fine"), ("c", "also\nbad\nlines"), ("d", "fine too")];
+    let changes = [("a", "refuse"), ("b", "fine"), ("c", "bad\nbad"), ("d", "fine too")];
     let report = world.run(vec![batch(&changes, Some(1))]).await.unwrap();
     let mut committed = world.committed();
     committed.sort();
@@ -81,4 +81,34 @@ async fn a_first_scan_is_recorded_even_if_it_found_nothing() {
     let world = World::new();
     let report = world.run_with(vec![batch(&[], Some(1))], settings(), true).await.unwrap();
     assert_eq!((world.recorded(), report.published.map(|p| p.seq)), (vec![1], Some(1)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chunk_without_a_vector_is_left_out_and_the_document_is_partial() {
+    let world = World::new();
+    hold_vectors(&world, "held", &["there"]);
+    let changes = [
+        ("one", "first\nbad\nlast"),
+        ("two", "bad\nx\nbad"),
+        ("held", "bad\nthere"),
+        ("cropped", "cropped\nbad"),
+        ("whole", "x"),
+    ];
+    let report = world.run(vec![batch(&changes, Some(1))]).await.unwrap();
+    assert_eq!((report.counts.indexed, report.counts.quarantined), (5, 0));
+    let batches = world.batches.lock().unwrap();
+    let of = |local: &str| {
+        let change = batches.iter().flat_map(|b| &b.changes).find(|c| c.doc_id.local() == local).unwrap();
+        let PreparedContent::Indexed(content) = &change.content else { panic!("{change:?}") };
+        let chunks = content.chunks.iter().map(|c| (c.chunk.text(&content.extracted.text), c.vector.clone()));
+        (chunks.collect::<Vec<_>>(), content.extracted.partial.as_deref())
+    };
+    assert_eq!(
+        of("one"),
+        (vec![("first", vec![5.0]), ("last", vec![4.0])], Some("1 chunk left out: no vector"))
+    );
+    assert_eq!(of("two"), (vec![("x", vec![1.0])], Some("2 chunks left out: no vector")));
+    assert_eq!(of("held"), (vec![("there", vec![-1.0])], Some("1 chunk left out: no vector")));
+    assert_eq!(of("cropped").1, Some("pages after 1; 1 chunk left out: no vector"));
+    assert_eq!(of("whole"), (vec![("x", vec![1.0])], None));
 }

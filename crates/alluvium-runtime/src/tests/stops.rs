@@ -59,3 +59,11 @@ async fn a_fenced_writer_is_not_asked_again() {
     assert!(world.batches.lock().unwrap().is_empty());
     assert_eq!(world.maintained.load(Ordering::SeqCst), 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_panics_stops_the_run() {
+    let world = World::new();
+    let error = world.run(vec![batch(&[("a", "panic"), ("b", "hold")], Some(1))]).await.unwrap_err();
+    assert!(matches!(&error, RunError::Internal(why) if why.contains("s/a")), "{error}");
+    assert!(world.recorded().is_empty());
+}

@@ -5,40 +5,46 @@ use std::time::Instant;
 
 use alluvium_config::{PipelineSpec, SourceSpec};
 use alluvium_connect::filesystem::Reprocess;
-use alluvium_core::clock::SystemClock;
 use alluvium_core::extract::Extractor;
-use alluvium_core::hash::Sha256;
-use alluvium_index::{Durability, Options, Writer};
+use alluvium_index::Writer;
 use alluvium_runtime::{Pipeline, Report, RunError, SourceRun};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{self, Format};
-use crate::compose::{self, ScanStart, Shape, at_index, read_pipeline};
+use crate::compose::{self, Shape, Start, at_index, read_pipeline};
 use crate::failure::{Exit, Failure};
 use crate::output;
 use crate::progress::Shown;
 use crate::results::{BackfillResult, ChunkCounts, DocumentCounts, LiveShort};
 use crate::signals::Signals;
 
-/// The partition of a scanned source.
-const SCAN: &str = "scan";
-
 pub(crate) async fn run(arguments: &cli::Backfill, format: Format) -> Result<Exit, Failure> {
-    let started = Instant::now();
     let spec = read_pipeline(&arguments.pipeline.pipeline)?;
     let chosen = chosen(&spec, arguments.source.as_deref())?;
+    let (result, report) = bring_up_to_date(&spec, &chosen, arguments).await?;
+    output::result(format, &result, |result| text(result, &report))?;
+    verdict(&report)
+}
+
+/// Runs sources through the index, until they end or a signal comes.
+pub(super) async fn bring_up_to_date(
+    spec: &PipelineSpec,
+    chosen: &[&SourceSpec],
+    arguments: &cli::Backfill,
+) -> Result<(BackfillResult, Report), Failure> {
+    let started = Instant::now();
     let cancel = CancellationToken::new();
-    let signals = tokio::spawn(Signals::take()?.watch(cancel.clone()));
+    let signals = tokio::spawn(
+        Signals::take()?.watch(cancel.clone(), "stopping: finished documents are being committed"),
+    );
     // The second signal ends the watch, and with it whatever is still going on.
     let outcome = tokio::select! {
         biased;
-        outcome = Box::pin(load(&spec, &chosen, arguments, cancel)) => outcome?,
+        outcome = Box::pin(load(spec, chosen, arguments, cancel)) => outcome?,
         _ = signals => return Err(interrupted("stopped at once")),
     };
     let (report, live) = outcome;
-    let result = result(&report, live, started.elapsed().as_secs_f64());
-    output::result(format, &result, |result| text(result, &report))?;
-    verdict(&report)
+    Ok((result(&report, live, started.elapsed().as_secs_f64()), report))
 }
 
 fn chosen<'s>(spec: &'s PipelineSpec, name: Option<&str>) -> Result<Vec<&'s SourceSpec>, Failure> {
@@ -62,12 +68,20 @@ async fn load(
     let extractor = compose::extractor(spec)?;
     extractor.probe().await.map_err(|e| Failure::from(RunError::Extractor(e.to_string())))?;
     let fingerprint = shape.fingerprint.pipeline(&extractor.components());
-    let options = Options { durability: durability(spec), clock: Arc::new(SystemClock) };
+    let options = compose::options(spec);
     let opened = Writer::open(&spec.index.path, &spec.name, &shape.fingerprint, options).await;
     let mut writer = opened.map_err(|e| at_index(spec, e))?;
+    writer.refuse_paused().map_err(|e| at_index(spec, e))?;
     let mut sources = Vec::new();
+    let reprocess = match arguments.reprocess {
+        cli::Reprocess::Changed => Reprocess::Changed,
+        cli::Reprocess::All => Reprocess::All,
+    };
     for source in chosen {
-        sources.push(prepare(spec, source, &writer, &fingerprint, arguments).await?);
+        let start = Start::of(spec, source, &writer, &fingerprint).await?;
+        let record_first_scan = start.is_first();
+        let start = Start { reprocess, allow_deletes: arguments.allow_deletes, ..start };
+        sources.push(SourceRun { source: compose::source(source, start)?, record_first_scan });
     }
     let report = alluvium_runtime::backfill(Pipeline {
         sources,
@@ -85,40 +99,6 @@ async fn load(
     let live = writer.head().filter(|head| !head.tables.is_empty());
     let live = live.map(|head| LiveShort { seq: head.seq, generation: head.generation.to_string() });
     Ok((report, live))
-}
-
-fn durability(spec: &PipelineSpec) -> Durability {
-    match spec.index.durability {
-        alluvium_config::Durability::Power => Durability::Power,
-        alluvium_config::Durability::Process => Durability::Process,
-    }
-}
-
-/// A source with what the index knows of it.
-async fn prepare(
-    spec: &PipelineSpec,
-    source: &SourceSpec,
-    writer: &Writer,
-    fingerprint: &Sha256,
-    arguments: &cli::Backfill,
-) -> Result<SourceRun, Failure> {
-    let known = match writer.index() {
-        Some(index) => index.known(&source.name).await.map_err(|e| at_index(spec, e))?,
-        None => Default::default(),
-    };
-    let position = writer.head().and_then(|head| head.checkpoint.position(&source.name, SCAN));
-    let reprocess = match arguments.reprocess {
-        cli::Reprocess::Changed => Reprocess::Changed,
-        cli::Reprocess::All => Reprocess::All,
-    };
-    let start = ScanStart {
-        known,
-        position,
-        fingerprint: fingerprint.clone(),
-        reprocess,
-        allow_deletes: arguments.allow_deletes,
-    };
-    Ok(SourceRun { source: compose::source(source, start)?, record_first_scan: position.is_none() })
 }
 
 fn result(report: &Report, release: Option<LiveShort>, seconds: f64) -> BackfillResult {
@@ -143,7 +123,7 @@ fn result(report: &Report, release: Option<LiveShort>, seconds: f64) -> Backfill
     }
 }
 
-fn text(result: &BackfillResult, report: &Report) -> String {
+pub(super) fn text(result: &BackfillResult, report: &Report) -> String {
     let (documents, chunks) = (&result.documents, &result.chunks);
     let release = match (&result.release, result.published) {
         (Some(live), true) => format!("published seq {}, generation {}", live.seq, live.generation),
@@ -168,7 +148,7 @@ fn text(result: &BackfillResult, report: &Report) -> String {
 }
 
 /// How the run ended: an interruption says more than the brake, and that more than a quarantine.
-fn verdict(report: &Report) -> Result<Exit, Failure> {
+pub(super) fn verdict(report: &Report) -> Result<Exit, Failure> {
     if report.interrupted {
         return Err(interrupted("finished documents are committed, the others are not"));
     }

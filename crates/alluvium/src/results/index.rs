@@ -192,3 +192,69 @@ impl From<alluvium_index::QuarantineItem> for QuarantineItem {
         }
     }
 }
+
+/// The result of `quarantine show`: an item with all that is known of it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct QuarantineShowResult {
+    pub(crate) item: QuarantineItem,
+    /// What exactly, for people.
+    pub(crate) detail: String,
+    /// Where the bytes are.
+    pub(crate) uri: String,
+    /// What the bytes were said to be.
+    pub(crate) media_type: Option<String>,
+    /// SHA-256 of the bytes.
+    pub(crate) content_hash: Option<String>,
+    /// The refused version, as JSON.
+    pub(crate) version: String,
+    /// How many bytes of the change are kept; null where its source still has them.
+    pub(crate) bytes: Option<u64>,
+    /// The publish that it entered with.
+    pub(crate) entered_seq: i64,
+    /// The publish with which a person asked for another try that is still to come.
+    pub(crate) retry_seq: Option<i64>,
+    /// A person decided to do without it.
+    pub(crate) dropped: bool,
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub(crate) resolved_at: Option<Timestamp>,
+    /// The publish that resolved it.
+    pub(crate) resolved_seq: Option<i64>,
+}
+
+impl From<alluvium_index::QuarantineDetail> for QuarantineShowResult {
+    fn from(row: alluvium_index::QuarantineDetail) -> Self {
+        Self {
+            detail: row.item.detail.clone(),
+            uri: row.item.uri.clone(),
+            item: row.item.into(),
+            media_type: row.media_type,
+            content_hash: row.content_hash,
+            version: row.version,
+            bytes: row.bytes,
+            entered_seq: row.entered_seq,
+            retry_seq: row.retry_seq,
+            dropped: row.dropped,
+            resolved_at: row.resolved_at,
+            resolved_seq: row.resolved_seq,
+        }
+    }
+}
+
+/// The result of `quarantine retry`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct QuarantineRetryResult {
+    /// The documents that are tried again.
+    pub(crate) documents: Vec<String>,
+    /// What the run that tried them did; null where a running daemon tries them, or where nothing waits.
+    pub(crate) run: Option<super::BackfillResult>,
+}
+
+/// The result of `quarantine drop`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct QuarantineDropResult {
+    /// The item.
+    pub(crate) dropped: String,
+}

@@ -49,6 +49,14 @@ pub(crate) struct ChunkCounts {
     pub(crate) embedded: u64,
 }
 
+/// The last line of `run`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct RunResult {
+    /// Documents in flight that were not finished by the deadline; the next start takes them up.
+    pub(crate) slow: Vec<String>,
+}
+
 /// The result of `validate`; a file that is not valid is an error.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]

@@ -25,6 +25,16 @@ fn the_schemas_of_results_are_current() {
     check("status.schema.json", schema_of::<StatusResult>());
     check("explain.schema.json", schema_of::<ExplainResult>());
     check("quarantine_list.schema.json", schema_of::<QuarantineListResult>());
+    check("quarantine_show.schema.json", schema_of::<QuarantineShowResult>());
+    check("quarantine_retry.schema.json", schema_of::<QuarantineRetryResult>());
+    check("quarantine_drop.schema.json", schema_of::<QuarantineDropResult>());
+    check("releases.schema.json", schema_of::<ReleasesResult>());
+    check("release.schema.json", schema_of::<ReleaseResult>());
+    check("releases_diff.schema.json", schema_of::<DiffResult>());
+    check("rollback.schema.json", schema_of::<RollbackResult>());
+    check("resume.schema.json", schema_of::<ResumeResult>());
+    check("run.schema.json", schema_of::<RunResult>());
+    check("erase.schema.json", schema_of::<EraseResult>());
     check("models.schema.json", schema_of::<ModelsResult>());
     check("error.schema.json", schema_of::<ErrorResult<'_>>());
 }

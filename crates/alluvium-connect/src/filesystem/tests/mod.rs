@@ -4,7 +4,10 @@
 mod access;
 mod changes;
 mod deletes;
+mod follow;
 mod names;
+mod parts;
+mod random;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -100,6 +103,7 @@ impl World {
             default_acl: Some(acl("default")),
             max_file_size: 1000,
             allow_deletes: false,
+            metadata: Vec::new(),
         };
         std::fs::create_dir(&spec.root).unwrap();
         let world = Self {
@@ -141,8 +145,8 @@ impl World {
             Arc::new(Ahead(self.ahead)),
         )
         .unwrap();
-        if let (Some(read_dir), Some(scan)) = (self.read_dir, source.scan.as_mut()) {
-            scan.read_dir = read_dir;
+        if let (Some(read_dir), Some(work)) = (self.read_dir, source.work.as_mut()) {
+            work.tree.read_dir = read_dir;
         }
         source
     }

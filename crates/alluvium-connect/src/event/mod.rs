@@ -1,0 +1,202 @@
+//! The native change event: JSON → [`DocumentChange`], for every source that carries events.
+//!
+//! Invariants:
+//! - What is no event, or names no document, is an [`EventError`]; the source refuses it under an id of
+//!   its own ([`EventError::refused`]). What names a document and can't be had otherwise (a media type
+//!   that is not supported, a reference that leads nowhere) is a refused change of that document.
+//! - An access list that is there and wrong hides the document; it never falls back to the default.
+//! - Both halves of a change have the same version.
+//! - A reference is read beneath the declared folders only ([`ContentRoots`]).
+
+mod reference;
+mod shape;
+
+use alluvium_core::access::Acl;
+use alluvium_core::change::{AccessChange, ContentChange, DocumentChange, MediaType, Origin, Upsert};
+use alluvium_core::hash::Sha256;
+use alluvium_core::id::{DocId, SourceName};
+use alluvium_core::quarantine::{Cause, Refusal, Stage};
+use alluvium_core::version::{Version, VersionKind};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+
+pub use reference::ContentRoots;
+use shape::{Content, Event, Op};
+
+/// What events are read with.
+#[derive(Debug, Clone)]
+pub struct EventRules {
+    /// The source.
+    pub source: SourceName,
+    /// The access list of documents that were never given one, canonical.
+    pub default_acl: Option<Acl>,
+    /// Where content may be read by reference.
+    pub content_roots: ContentRoots,
+    /// The most bytes of content.
+    pub max_content: u64,
+}
+
+/// Bytes that are no change of a document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct EventError {
+    /// Why.
+    pub cause: Cause,
+    /// What exactly.
+    pub detail: String,
+}
+
+impl EventError {
+    /// Bytes that are no event.
+    pub fn new(detail: impl Into<String>) -> Self {
+        Self { cause: Cause::BadEvent, detail: detail.into() }
+    }
+
+    /// The refusal of the event at `log`, under an id that no document has. Nobody may read that.
+    pub fn refused(
+        self,
+        doc_id: DocId,
+        log: Version,
+        position: String,
+        hash: Option<Sha256>,
+    ) -> DocumentChange {
+        let refusal = Refusal::new(Stage::Read, self.cause, self.detail);
+        DocumentChange {
+            doc_id,
+            content: Some(ContentChange::Refused { version: log, refusal, hash }),
+            access: AccessChange::Unsaid { default: Some(Acl::nobody()) },
+            origin: Origin { position, ..Origin::default() },
+        }
+    }
+}
+
+/// Reads one event. `log` is its place in the source's log, which is its version where it gives none;
+/// `position` is that place for people and for the quarantine. Reads a file where the content is a
+/// reference, so it blocks.
+pub fn parse_event(
+    bytes: &[u8],
+    rules: &EventRules,
+    log: Version,
+    position: String,
+) -> Result<DocumentChange, EventError> {
+    let event: Event = serde_json::from_slice(bytes).map_err(|e| EventError::new(e.to_string()))?;
+    let doc_id = DocId::new(&rules.source, &event.id)
+        .map_err(|e| EventError::new(format!("the id {:?} {e}", shorten(&event.id))))?;
+    check(&event)?;
+    let version = event.version.map_or(log, producer);
+    let event_time = event.event_time.as_deref().map(time).transpose()?;
+    let metadata = metadata(&event)?;
+    let access = access(event.acl, &version, rules, event.op);
+    let content = match (event.op, event.content) {
+        (Op::Upsert, Some(content)) => Some(match load(content, rules) {
+            Ok((bytes, media_type)) => ContentChange::Upsert(Box::new(Upsert {
+                version,
+                hash: Sha256::of(&bytes),
+                bytes,
+                media_type,
+                title: event.title,
+                uri: event.uri.unwrap_or_else(|| doc_id.as_str().to_owned()),
+                modified_at: event_time,
+                metadata,
+            })),
+            Err(refusal) => {
+                // The event's own hash: the same event refused again is the same item.
+                ContentChange::Refused { version, refusal, hash: Some(Sha256::of(bytes)) }
+            }
+        }),
+        (Op::Delete, _) => Some(ContentChange::Delete { version }),
+        (Op::Acl | Op::Upsert, _) => None,
+    };
+    Ok(DocumentChange {
+        doc_id,
+        content,
+        access,
+        origin: Origin { position, event_time, ..Origin::default() },
+    })
+}
+
+/// What the shape alone does not say.
+fn check(event: &Event) -> Result<(), EventError> {
+    let wrong = match (event.op, &event.content, &event.acl) {
+        (Op::Upsert, None, _) => "an upsert has `content`",
+        (Op::Delete, Some(_), _) => "a delete has no `content`",
+        (Op::Acl, Some(_), _) => "an acl change has no `content`",
+        (Op::Acl, None, None) => "an acl change has `acl`",
+        _ => return Ok(()),
+    };
+    Err(EventError::new(wrong))
+}
+
+fn producer(value: u64) -> Version {
+    Version { incarnation: String::new(), kind: VersionKind::Producer, value }
+}
+
+fn time(text: &str) -> Result<Timestamp, EventError> {
+    text.parse().map_err(|e| EventError::new(format!("event_time {:?}: {e}", shorten(text))))
+}
+
+/// Sorted `key=value` pairs. A key with an equals sign would be read back as another one.
+fn metadata(event: &Event) -> Result<Vec<String>, EventError> {
+    let pairs = event.metadata.iter().flatten();
+    let pair = |(key, value): (&String, &String)| {
+        if key.is_empty() || key.contains('=') || key.chars().chain(value.chars()).any(char::is_control) {
+            return Err(EventError::new(format!(
+                "metadata {:?}: keys are not empty and hold no \"=\", and there are no control characters",
+                shorten(key)
+            )));
+        }
+        Ok(format!("{key}={value}"))
+    };
+    let mut pairs = pairs.map(pair).collect::<Result<Vec<_>, _>>()?;
+    pairs.sort_unstable();
+    Ok(pairs)
+}
+
+fn access(acl: Option<shape::Acl>, version: &Version, rules: &EventRules, op: Op) -> AccessChange {
+    let Some(acl) = acl else {
+        let default = rules.default_acl.clone();
+        // A deletion needs nobody's leave: an id without policy gets one that lets nobody in.
+        let default = if op == Op::Delete { default.or_else(|| Some(Acl::nobody())) } else { default };
+        return AccessChange::Unsaid { default };
+    };
+    match Acl::from(acl).canonical() {
+        Ok(acl) => AccessChange::Declared { version: version.clone(), acl },
+        Err(e) => AccessChange::Unreadable(Refusal::new(Stage::Access, Cause::BadAccessList, e)),
+    }
+}
+
+fn load(content: Content, rules: &EventRules) -> Result<(Vec<u8>, MediaType), Refusal> {
+    let refuse = |cause, detail: String| Refusal::new(Stage::Read, cause, detail);
+    let media_type = MediaType::of_mime(&content.media_type).ok_or_else(|| {
+        let given = shorten(&content.media_type);
+        let supported = "application/pdf, text/html, text/markdown and text/plain";
+        refuse(Cause::BadEvent, format!("media_type {given:?} is not supported; supported are {supported}"))
+    })?;
+    let max = rules.max_content;
+    let too_large = || refuse(Cause::TooLarge, format!("the content has more than {max} bytes"));
+    let bytes = match (content.text, content.base64, content.uri) {
+        (Some(text), None, None) => text.into_bytes(),
+        (None, Some(text), None) => {
+            // Four characters make three bytes, so this bounds the memory before it is taken.
+            if text.len() as u64 / 4 * 3 > max.saturating_add(3) {
+                return Err(too_large());
+            }
+            STANDARD.decode(text).map_err(|e| refuse(Cause::BadEvent, format!("content.base64: {e}")))?
+        }
+        (None, None, Some(uri)) => rules.content_roots.read(&uri, max)?,
+        _ => {
+            let detail = "content holds exactly one of `text`, `base64` and `uri`".to_owned();
+            return Err(refuse(Cause::BadEvent, detail));
+        }
+    };
+    if bytes.len() as u64 > max { Err(too_large()) } else { Ok((bytes, media_type)) }
+}
+
+/// The start of a text that somebody else made, for a message.
+fn shorten(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests;

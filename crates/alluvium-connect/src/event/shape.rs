@@ -1,0 +1,84 @@
+//! The event as it is written. Keys that are not here are errors: a misspelt `acl` must not publish.
+
+use std::collections::BTreeMap;
+
+use alluvium_core::access;
+use serde::Deserialize;
+
+/// One change of one document.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Event {
+    /// The version of this shape.
+    #[serde(rename = "schema")]
+    _schema: EventSchema,
+    /// What is to be done.
+    pub(super) op: Op,
+    /// The document's id within its source.
+    pub(super) id: String,
+    /// Grows within a document.
+    pub(super) version: Option<u64>,
+    /// The content; an `upsert` has one, and no other change has.
+    pub(super) content: Option<Content>,
+    /// The access list.
+    pub(super) acl: Option<Acl>,
+    /// When the change happened.
+    pub(super) event_time: Option<String>,
+    /// The title to show.
+    pub(super) title: Option<String>,
+    /// Where a person finds the document.
+    pub(super) uri: Option<String>,
+    /// `key=value` pairs to filter by.
+    pub(super) metadata: Option<BTreeMap<String, String>>,
+}
+
+/// The version of the shape.
+#[derive(Deserialize)]
+enum EventSchema {
+    #[serde(rename = "alluvium.document_change.v1")]
+    V1,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Op {
+    /// The document has this content now.
+    Upsert,
+    /// The document is gone.
+    Delete,
+    /// Only its access list changes.
+    Acl,
+}
+
+/// Content, in exactly one of three ways. (As an untagged enum its errors would name no key.)
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Content {
+    /// The text.
+    pub(super) text: Option<String>,
+    /// The bytes, in standard base64.
+    pub(super) base64: Option<String>,
+    /// Where the bytes are.
+    pub(super) uri: Option<String>,
+    /// The MIME type.
+    pub(super) media_type: String,
+}
+
+/// Who may read. A list without readers is more likely a slip than a wish; `[]` says that nobody may.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Acl {
+    readers: Vec<String>,
+    #[serde(default)]
+    denied: Vec<String>,
+    tenant: Option<String>,
+    classification: Option<String>,
+}
+
+impl From<Acl> for access::Acl {
+    fn from(acl: Acl) -> Self {
+        let Acl { readers, denied, tenant, classification } = acl;
+        Self { readers, denied, tenant, classification }
+    }
+}
