@@ -4,19 +4,34 @@ use std::io::Read;
 
 use super::{Place, check, pipeline, program, run, text};
 
+const COMMANDS: [&str; 14] = [
+    "validate",
+    "backfill",
+    "run",
+    "search",
+    "status",
+    "explain",
+    "releases",
+    "rollback",
+    "resume",
+    "erase",
+    "quarantine",
+    "models",
+    "schema",
+    "completions",
+];
+
 #[test]
 fn help_shows_what_exists_and_nothing_else() {
     let output = run(&["--help"]);
     let help = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0));
-    for command in ["validate", "backfill", "search", "status", "explain", "quarantine", "models", "schema"] {
-        assert!(help.contains(&format!("\n  {command}")), "{command}: {help}");
-    }
-    for absent in ["worker", "rollback", "releases", "erase", "maintain", "resume"] {
-        assert!(!help.contains(&format!("\n  {absent}")), "{absent}: {help}");
-    }
-    for command in ["validate", "backfill", "search", "status", "explain", "quarantine", "models", "schema"] {
+    for command in COMMANDS {
+        assert!(help.contains(&format!("\n  {command} ")), "{command}: {help}");
         assert!(text(&run(&[command, "--help"]).stdout).contains("Example"), "{command}");
+    }
+    for absent in ["worker", "verify", "maintain"] {
+        assert!(!help.contains(&format!("\n  {absent} ")), "{absent}: {help}");
     }
 }
 
