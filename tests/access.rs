@@ -8,7 +8,7 @@ use crate::harness::{Pipeline, World, repository};
 
 /// What the sidecars of `pipelines/demo` say, document by document: `(readers, denied, documents)`.
 /// Written by hand, so that nothing of the program's own reading is in it.
-const PERMITTED: [(&[&str], &[&str], &[&str]); 15] = [
+pub(crate) const PERMITTED: [(&[&str], &[&str], &[&str]); 15] = [
     (
         &["group:staff"],
         &[],
@@ -90,7 +90,7 @@ const PERMITTED: [(&[&str], &[&str], &[&str]); 15] = [
 ];
 
 /// Who searches.
-const SEARCHERS: [&[&str]; 12] = [
+pub(crate) const SEARCHERS: [&[&str]; 12] = [
     &["group:staff"],
     &["group:board"],
     &["group:people-team"],
@@ -106,7 +106,7 @@ const SEARCHERS: [&[&str]; 12] = [
 ];
 
 /// Principals that nobody is, each an attempt at more.
-const NOBODY: [&str; 16] = [
+pub(crate) const NOBODY: [&str; 16] = [
     "GROUP:STAFF",
     "group:Staff",
     "*",
@@ -125,14 +125,14 @@ const NOBODY: [&str; 16] = [
     "group:ｓtaff",
 ];
 
-fn permitted(principals: &[&str]) -> BTreeSet<String> {
+pub(crate) fn permitted(principals: &[&str]) -> BTreeSet<String> {
     let any = |list: &[&str]| list.iter().any(|p| principals.contains(p));
     let rows = PERMITTED.iter().filter(|(readers, denied, _)| any(readers) && !any(denied));
     rows.flat_map(|(_, _, documents)| documents.iter().map(|name| format!("docs/{name}"))).collect()
 }
 
 /// The demo corpus in a folder of its own, in the index.
-fn demo() -> World {
+pub(crate) fn demo() -> World {
     let world = World::with(Pipeline {
         model: "all-MiniLM-L6-v2",
         max_tokens: 256,

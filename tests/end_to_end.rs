@@ -20,4 +20,5 @@ mod interrupted;
 mod provenance;
 mod reader;
 mod rollback;
+mod search;
 mod strangers;

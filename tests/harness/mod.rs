@@ -134,9 +134,15 @@ impl World {
 
     /// Searches as somebody.
     pub(crate) fn search_run(&self, query: &str, principals: &[&str]) -> Run {
+        self.search_with(query, principals, &[])
+    }
+
+    /// Searches as somebody, with more arguments.
+    pub(crate) fn search_with(&self, query: &str, principals: &[&str], more: &[&str]) -> Run {
         let limit = MOST.to_string();
         let mut args = vec!["search", "pipeline.toml", query, "--limit", &limit, "--format", "json"];
         args.extend(principals.iter().flat_map(|principal| ["--as", principal]));
+        args.extend(more);
         self.run(&args)
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use alluvium_index::Condition;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -62,8 +63,10 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  alluvium run pipelines/demo.toml")]
     Run(Run),
     /// Find passages that these principals may read
-    #[command(after_help = "Example:\n  alluvium search pipelines/demo.toml \"battery swap\" \
-        --as group:field --as user:mira --limit 5")]
+    #[command(after_help = "Examples:\n  alluvium search pipelines/demo.toml \"battery swap\" \
+        --as group:field --as user:mira --limit 5\n  \
+        alluvium search pipelines/demo.toml BX-204 --as group:field --mode fts --where media_type=text/html\n  \
+        alluvium search pipelines/demo.toml \"battery swap\" --as group:field --release before-import")]
     Search(Search),
     /// Say what the index holds and how fresh it is
     #[command(after_help = "Example:\n  alluvium status pipelines/demo.toml --format json")]
@@ -176,19 +179,33 @@ pub(crate) struct Search {
     /// Who asks; repeat it for the union of what several principals may read
     #[arg(long = "as", value_name = "PRINCIPAL", required = true)]
     pub(crate) principals: Vec<String>,
-    /// How to search
-    #[arg(long, value_enum, default_value_t = Mode::Vector)]
+    /// By what to search
+    #[arg(long, value_enum, default_value_t = Mode::Hybrid)]
     pub(crate) mode: Mode,
     /// Most hits
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) limit: u16,
+    /// What must hold of every hit: a column (source, doc_id, uri, title, media_type, language,
+    /// classification, tenant) or a key of the metadata, compared exactly; repeat it for more
+    #[arg(long = "where", value_name = "KEY=VALUE")]
+    pub(crate) conditions: Vec<Condition>,
+    /// Search an earlier publish, under the permissions of now: a release's name, seq:N or a time
+    #[arg(long, value_name = "NAME")]
+    pub(crate) release: Option<String>,
+    /// Say how the search was carried out
+    #[arg(long)]
+    pub(crate) explain: bool,
 }
 
-/// How to search.
+/// By what to search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Mode {
-    /// By meaning.
+    /// Meaning: nearness of vectors
     Vector,
+    /// Words: full text, without the model
+    Fts,
+    /// Both, fused by rank
+    Hybrid,
 }
 
 #[derive(Debug, Args)]

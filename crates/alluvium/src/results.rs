@@ -7,12 +7,13 @@ mod index;
 mod models;
 mod releases;
 mod run;
+mod search;
 
 #[cfg(test)]
 pub(crate) use explain::ExplainResult;
 pub(crate) use index::{
-    Hit, LiveShort, QuarantineDropResult, QuarantineListResult, QuarantineRetryResult, QuarantineShowResult,
-    SearchResult, SourceStatus, StatusResult,
+    QuarantineDropResult, QuarantineListResult, QuarantineRetryResult, QuarantineShowResult, SourceStatus,
+    StatusResult,
 };
 pub(crate) use models::{ModelRow, ModelState, ModelsResult, RuntimeRow};
 pub(crate) use releases::{
@@ -22,11 +23,13 @@ pub(crate) use releases::{
 pub(crate) use run::{
     BackfillResult, ChunkCounts, DocumentCounts, ErrorBody, ErrorResult, RunResult, ValidateResult,
 };
+pub(crate) use search::{Hit, LegShort, LiveShort, PlanResult, SearchResult};
 
 #[cfg(test)]
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 
-/// The JSON Schema (draft 2020-12) of what is written: every key is there, if only as null.
+/// The JSON Schema (draft 2020-12) of what is written: every key is there, if only as null, but for those
+/// of `search` that a flag asks for.
 #[cfg(test)]
 pub(crate) fn schema_of<T: JsonSchema>() -> Schema {
     SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()

@@ -1,5 +1,7 @@
 //! How a search was carried out, for those who ask why it found what it found.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// By what a search ranks.
@@ -14,6 +16,16 @@ pub enum SearchMode {
     Hybrid,
 }
 
+impl fmt::Display for SearchMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Vector => "vector",
+            Self::Fts => "fts",
+            Self::Hybrid => "hybrid",
+        })
+    }
+}
+
 /// How rows were compared with the query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -22,6 +34,15 @@ pub enum Scan {
     Exact,
     /// Through an index, and one by one what it does not cover yet.
     Index,
+}
+
+impl fmt::Display for Scan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exact => "exact",
+            Self::Index => "index",
+        })
+    }
 }
 
 /// How a search was carried out.

@@ -97,7 +97,7 @@ async fn load(
     })
     .await?;
     let live = writer.head().filter(|head| !head.tables.is_empty());
-    let live = live.map(|head| LiveShort { seq: head.seq, generation: head.generation.to_string() });
+    let live = live.map(LiveShort::of);
     Ok((report, live))
 }
 

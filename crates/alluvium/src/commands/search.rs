@@ -1,14 +1,15 @@
-//! `alluvium search`: the passages nearest to a question, among those that the principals may read.
+//! `alluvium search`: the best passages for a question, among those that the principals may read.
 
+use alluvium_config::PipelineSpec;
 use alluvium_core::access::Principals;
 use alluvium_core::embed::Model;
-use alluvium_index::{SearchMode, SearchRequest};
+use alluvium_index::{Index, Releases, SearchMode, SearchRequest, Target};
 
-use crate::cli::{self, Format};
-use crate::compose::{Shape, check_generation, open_index, read_pipeline};
+use crate::cli::{self, Format, Mode};
+use crate::compose::{Shape, at_index, check_generation, open_index, read_pipeline};
 use crate::failure::{Exit, Failure};
 use crate::output;
-use crate::results::{Hit, LiveShort, SearchResult};
+use crate::results::{Hit, LegShort, LiveShort, PlanResult, SearchResult};
 
 /// Characters of a passage that are shown to people.
 const SHOWN: usize = 300;
@@ -24,31 +25,85 @@ pub(crate) async fn run(arguments: &cli::Search, format: Format) -> Result<Exit,
     }
     let file = &arguments.pipeline.pipeline;
     let spec = read_pipeline(file)?;
-    let index = open_index(&spec, file).await?;
-    let shape = Shape::open(&spec)?;
-    check_generation(&spec, index.record(), &shape.fingerprint)?;
-    let vector = shape.model.session()?.embed_query(&arguments.query)?;
+    let newest = open_index(&spec, file).await?;
+    let live = LiveShort::of(newest.record());
+    let (index, release) = match &arguments.release {
+        None => (newest, None),
+        Some(target) => {
+            let index = at_release(&spec, &newest, target).await?;
+            let release = LiveShort::of(index.record());
+            (index, Some(release))
+        }
+    };
+    let vector = match arguments.mode {
+        Mode::Fts => None,
+        Mode::Vector | Mode::Hybrid => Some(embedded(&spec, &index, &arguments.query)?),
+    };
     let request = SearchRequest {
         principals: &principals,
-        mode: SearchMode::Vector,
+        mode: mode(arguments.mode),
         text: &arguments.query,
-        vector: Some(&vector),
+        vector: vector.as_deref(),
         limit: usize::from(arguments.limit),
-        conditions: &[],
+        conditions: &arguments.conditions,
     };
-    let hits = index.search(&request).await?.hits;
-    let live = LiveShort { seq: index.record().seq, generation: index.record().generation.to_string() };
-    let result = SearchResult { live, hits: hits.into_iter().map(Hit::from).collect() };
-    output::result(format, &result, text)?;
+    let found = index.search(&request).await.map_err(|e| at_index(&spec, e))?;
+    let plan = arguments.explain.then(|| found.plan.into());
+    let hits = found.hits.into_iter().map(Hit::from).collect();
+    output::result(format, &SearchResult { live, release, hits, plan }, text)?;
     Ok(Exit::Done)
 }
 
-fn text(result: &SearchResult) -> String {
-    if result.hits.is_empty() {
-        return "nothing found that these principals may read".to_owned();
+/// An earlier publish, under the permissions of now.
+async fn at_release(spec: &PipelineSpec, newest: &Index, target: &str) -> Result<Index, Failure> {
+    let root = &spec.index.path;
+    let opened = async {
+        let record = Releases::open(root)?.resolve(&Target::parse(target)).await?;
+        Index::open_at(root, &record).await?.judged_by(newest)
+    };
+    opened.await.map_err(|e| at_index(spec, e))
+}
+
+/// The query as the model of the index embeds it.
+fn embedded(spec: &PipelineSpec, index: &Index, query: &str) -> Result<Vec<f32>, Failure> {
+    let shape = Shape::open(spec)?;
+    check_generation(spec, index.record(), &shape.fingerprint)?;
+    Ok(shape.model.session()?.embed_query(query)?)
+}
+
+fn mode(mode: Mode) -> SearchMode {
+    match mode {
+        Mode::Vector => SearchMode::Vector,
+        Mode::Fts => SearchMode::Fts,
+        Mode::Hybrid => SearchMode::Hybrid,
     }
+}
+
+fn text(result: &SearchResult) -> String {
     let hits = result.hits.iter().enumerate().map(|(rank, hit)| block(rank + 1, hit));
-    hits.collect::<Vec<_>>().join("\n\n")
+    let mut blocks: Vec<String> = hits.collect();
+    if blocks.is_empty() {
+        blocks.push("nothing found that these principals may read".to_owned());
+    }
+    blocks.extend(result.plan.as_ref().map(plan_text));
+    blocks.join("\n\n")
+}
+
+fn plan_text(plan: &PlanResult) -> String {
+    let admitted = plan.admitted.map(|n| format!(", {n} of them admitted by the filter")).unwrap_or_default();
+    let legs = plan.legs.iter().map(leg_text);
+    [format!("{} search over {} chunks{admitted}", plan.mode, plan.rows)]
+        .into_iter()
+        .chain(legs)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn leg_text(leg: &LegShort) -> String {
+    format!(
+        "  by {}: {} scan, {} candidates in {} rounds, {} dropped by policy, {:.1} ms",
+        leg.mode, leg.scan, leg.fetched, leg.rounds, leg.dropped, leg.milliseconds
+    )
 }
 
 fn block(rank: usize, hit: &Hit) -> String {

@@ -1,79 +1,8 @@
-//! Results of `search`, `status` and `quarantine list`.
+//! Results of `status` and `quarantine`.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
-
-/// The record that a result is of.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(crate) struct LiveShort {
-    /// Its sequence number.
-    pub(crate) seq: u64,
-    /// The live generation: the suffix of the tables' names.
-    pub(crate) generation: String,
-}
-
-/// The result of `search`.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(crate) struct SearchResult {
-    pub(crate) live: LiveShort,
-    /// Best first.
-    pub(crate) hits: Vec<Hit>,
-}
-
-/// A passage that was found.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(crate) struct Hit {
-    pub(crate) chunk_id: String,
-    pub(crate) doc_id: String,
-    /// Where a person finds the document.
-    pub(crate) uri: String,
-    /// The document's title.
-    pub(crate) title: String,
-    /// The passage.
-    pub(crate) text: String,
-    /// Higher is better.
-    pub(crate) score: f64,
-    /// First page, from 1; null where the format has none.
-    pub(crate) page_start: Option<i64>,
-    /// Last page, inclusive.
-    pub(crate) page_end: Option<i64>,
-    /// First code point in the extracted text, from 0.
-    pub(crate) char_start: i64,
-    /// The code point after the last.
-    pub(crate) char_end: i64,
-    /// Enclosing headings, outermost first.
-    pub(crate) heading_path: Vec<String>,
-    /// When the document was last modified.
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
-    pub(crate) modified_at: Option<Timestamp>,
-    /// When this row was written.
-    #[schemars(with = "String", extend("format" = "date-time"))]
-    pub(crate) indexed_at: Timestamp,
-}
-
-impl From<alluvium_index::Hit> for Hit {
-    fn from(hit: alluvium_index::Hit) -> Self {
-        Self {
-            chunk_id: hit.chunk_id,
-            doc_id: hit.doc_id,
-            uri: hit.uri,
-            title: hit.title,
-            text: hit.text,
-            score: hit.score,
-            page_start: hit.page_start,
-            page_end: hit.page_end,
-            char_start: hit.char_start,
-            char_end: hit.char_end,
-            heading_path: hit.heading_path,
-            modified_at: hit.modified_at,
-            indexed_at: hit.indexed_at,
-        }
-    }
-}
 
 /// The result of `status`.
 #[derive(Debug, Serialize, JsonSchema)]

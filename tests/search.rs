@@ -1,0 +1,200 @@
+//! Search by meaning, by words and by both, with conditions and in earlier publishes: it finds what it
+//! should, and nobody finds what they may not read.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::Value;
+
+use crate::access::{NOBODY, SEARCHERS, demo, permitted};
+use crate::harness::{Hit, World, check_schema, ids};
+
+const MODES: [&str; 3] = ["vector", "fts", "hybrid"];
+const ALL: &[&str] = &[
+    "group:staff",
+    "group:board",
+    "group:people-team",
+    "group:finance",
+    "group:field-crew",
+    "group:engineering",
+    "group:purchasing",
+    "group:sales",
+    "group:executives",
+];
+
+/// A question, and the document that answers it. The first half asks in other words than the document
+/// has; the second names a thing by the one word that the document has, and that a model knows nothing of.
+const LABELLED: [(&str, &str); 16] = [
+    ("how do I get money back for a meal with a customer", "finance/expense-guide.html"),
+    ("time off after the birth of a child", "people/parental-leave.html"),
+    ("working by yourself near a river", "field/safety/lone-working.txt"),
+    ("many stations stopped sending data in February", "engineering/incident-2025-02-telemetry-gap.md"),
+    ("can I complain about my manager", "people/grievance-procedure.pdf"),
+    ("what could go wrong for the company this year", "board/risk-register.html"),
+    ("which suppliers are late", "suppliers/delivery-performance.md"),
+    ("what a guest should know before coming to the office", "visitor information.html"),
+    ("N24-117", "suppliers/delivery-performance.md"),
+    ("Tjärn", "glossary.txt"),
+    ("S-07", "field/safety/lone-working.txt"),
+    ("Schneeketten", "field/werkstatt-graz.txt"),
+    ("calm region", "field/on-call-runbook.md"),
+    ("Glasfabriken", "suppliers/delivery-performance.md"),
+    ("LVS-Gerät", "field/werkstatt-graz.txt"),
+    ("Flodlinje", "glossary.txt"),
+];
+
+fn search(world: &World, query: &str, principals: &[&str], more: &[&str]) -> Value {
+    let result = world.search_with(query, principals, more).expect(0).json();
+    check_schema("search.schema.json", &result);
+    result
+}
+
+fn documents(result: &Value) -> BTreeSet<String> {
+    Hit::all(result).into_iter().map(|hit| hit.doc_id).collect()
+}
+
+/// The first few documents, each once.
+fn top(world: &World, query: &str, mode: &str) -> Vec<String> {
+    const TOP: usize = 5;
+    let mut found = Vec::new();
+    for hit in Hit::all(&search(world, query, ALL, &["--mode", mode])) {
+        if !found.contains(&hit.doc_id) {
+            found.push(hit.doc_id);
+        }
+    }
+    found.truncate(TOP);
+    found
+}
+
+#[test]
+fn both_find_what_either_finds_alone() {
+    let world = demo();
+    let mut alone = [0, 0];
+    for (query, answer) in LABELLED {
+        let answer = format!("docs/{answer}");
+        let [vector, fts, hybrid] = MODES.map(|mode| top(&world, query, mode));
+        let either = [&vector, &fts].map(|found| found.contains(&answer));
+        let found = hybrid.contains(&answer);
+        assert!(found || either == [false, false], "{query}: {vector:?} {fts:?} {hybrid:?}");
+        assert!(either[0] || either[1], "nobody finds {query}: {vector:?} {fts:?}");
+        alone[0] += usize::from(either == [true, false]);
+        alone[1] += usize::from(either == [false, true]);
+    }
+    assert!(alone[0] > 0 && alone[1] > 0, "neither mode could do without the other here: {alone:?}");
+}
+
+#[test]
+fn nobody_finds_what_they_may_not_read_by_any_mode_or_condition() {
+    let world = demo();
+    let query = "the company, its stations, people, prices and customers";
+    let conditions = [
+        &["--where", "doc_id=docs/board/acquisition-paper.txt"][..],
+        &["--where", "source=docs"],
+        &["--where", "source=docs' OR '1'='1"],
+        &["--where", "acl_readers=group:board"],
+        &["--where", "1=1"],
+        &["--where", "media_type=text/html", "--where", "source=docs"],
+    ];
+    for mode in MODES {
+        for principals in SEARCHERS {
+            let may = permitted(principals);
+            let found = documents(&search(&world, query, principals, &["--mode", mode]));
+            assert!(found.is_subset(&may), "{mode} {principals:?}: {found:?}");
+            // By meaning every chunk is a hit, and words such as these stand in most documents.
+            assert!(mode == "fts" || found == may, "{mode} {principals:?} misses {:?}", &may - &found);
+            assert!(!found.is_empty(), "{mode} {principals:?}");
+        }
+        for more in conditions {
+            let more = [&["--mode", mode], more].concat();
+            for principals in [&["group:staff"][..], &NOBODY] {
+                let found = documents(&search(&world, query, principals, &more));
+                assert!(found.is_subset(&permitted(principals)), "{more:?} {principals:?}: {found:?}");
+            }
+        }
+        let by_html = ["--mode", mode, "--where", "media_type=text/html"];
+        let found = documents(&search(&world, query, &["group:staff"], &by_html));
+        let is_html = |id: &String| id.ends_with(".html");
+        assert!(!found.is_empty() && found.iter().all(is_html), "{mode}: {found:?}");
+    }
+}
+
+#[test]
+fn an_earlier_publish_is_searched_under_the_permissions_of_now() {
+    let world = World::new();
+    for name in ["kept", "edited", "closed", "deleted", "erased"] {
+        world.write(&format!("{name}.md"), format!("The {name} gauge as it was in spring.\n"));
+    }
+    world.backfilled(0);
+    let then = world.status()["live"]["seq"].as_u64().unwrap();
+    world.run(&["releases", "create", "pipeline.toml", "spring"]).expect(0);
+    world.write("edited.md", "The edited gauge as it was in autumn.\n");
+    world.write("new.md", "The new gauge as it was in autumn.\n");
+    world.acl("closed.md", &["group:board"], &[]);
+    world.remove("deleted.md");
+    world.backfilled(0);
+    world.run(&["erase", "pipeline.toml", "--doc", "docs/erased.md"]).expect(0);
+    for mode in MODES {
+        for release in ["spring".to_owned(), format!("seq:{then}")] {
+            let more = ["--mode", mode, "--release", &release];
+            let result = search(&world, "gauge spring autumn", &["group:staff"], &more);
+            assert_eq!(documents(&result), ids(&["edited.md", "kept.md"]), "{mode} {release}");
+            let autumn = Hit::all(&result).into_iter().find(|hit| hit.text.contains("autumn"));
+            assert!(autumn.is_none(), "{autumn:?}");
+            assert_eq!(result["release"]["seq"], then);
+            assert_eq!(result["live"]["seq"], world.status()["live"]["seq"]);
+            let result = search(&world, "gauge spring autumn", &["group:board"], &more);
+            assert_eq!(documents(&result), ids(&["closed.md"]), "{mode} {release}");
+        }
+    }
+    for (release, code) in [("summer", "not_found"), ("seq:999", "not_found"), ("../spring", "usage")] {
+        let run = world.search_with("gauge", &["group:staff"], &["--release", release]);
+        assert_eq!(run.error()[0], code, "{release}: {run}");
+    }
+}
+
+#[test]
+fn a_search_says_how_it_was_carried_out() {
+    let world = World::new();
+    world.write("a.md", "A gauge in the river.\n");
+    world.backfilled(0);
+    let plan = |mode: &str, query: &str| {
+        let mut result = search(&world, query, &["group:staff"], &["--mode", mode, "--explain"]);
+        assert_eq!(result["plan"]["mode"], mode);
+        assert_eq!(result["plan"]["rows"], 1);
+        let legs = result["plan"]["legs"].take();
+        let of = |leg: &Value| (leg["mode"].as_str().unwrap().to_owned(), leg["fetched"].as_u64().unwrap());
+        legs.as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+    };
+    let leg = |mode: &str, fetched| (mode.to_owned(), fetched);
+    assert_eq!(plan("vector", "river"), [leg("vector", 1)]);
+    assert_eq!(plan("fts", "river"), [leg("fts", 1)]);
+    assert_eq!(plan("fts", "mountain"), [leg("fts", 0)]);
+    assert_eq!(plan("hybrid", "river"), [leg("vector", 1), leg("fts", 1)]);
+    assert_eq!(plan("hybrid", "?!"), [leg("vector", 1)], "no word in it");
+    let plain = search(&world, "river", &["group:staff"], &[]);
+    assert!(plain.get("plan").is_none() && plain.get("release").is_none(), "{plain}");
+    let shown =
+        world.run(&["search", "pipeline.toml", "river", "--as", "group:staff", "--explain"]).expect(0);
+    assert!(shown.stdout.contains("hybrid search over 1 chunks"), "{shown}");
+    for bad in [&["--where", "river"][..], &["--where", "=x"], &["--mode", "sql"]] {
+        let run = world.search_with("river", &["group:staff"], bad).expect(2);
+        assert_eq!(run.error()[0], "usage", "{run}");
+    }
+}
+
+#[test]
+fn words_are_found_without_the_model() {
+    let world = World::new();
+    world.write("a.md", "A gauge in the river.\n");
+    world.backfilled(0);
+    let bare = world.path("bare");
+    fs::create_dir(&bare).unwrap();
+    let search = |mode: &str| {
+        let args = ["search", "pipeline.toml", "GAUGE", "--as", "group:staff", "--mode", mode];
+        let mut command = world.command(&args);
+        command.env("ALLUVIUM_HOME", &bare);
+        crate::harness::Run::of(&mut command)
+    };
+    assert!(search("fts").expect(0).stdout.contains("docs/a.md"));
+    search("hybrid").expect(1);
+}
