@@ -181,14 +181,14 @@ impl World {
     }
 }
 
-/// All files beneath a folder with their sizes, but for the lock, which says who looked last.
+/// All files beneath a folder with their sizes, but for the locks, which say who looked last.
 pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, u64> {
     let mut found = BTreeMap::new();
     for item in fs::read_dir(folder).unwrap() {
         let item = item.unwrap();
         if item.path().is_dir() {
             found.extend(files(&item.path()));
-        } else if item.file_name() != "writer.lock" {
+        } else if item.path().extension().is_none_or(|e| e != "lock") {
             found.insert(item.path(), item.metadata().unwrap().len());
         }
     }
