@@ -5,7 +5,9 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::harness::{Pipeline, Process, World, check_fresh, ids, paragraph, poll};
+use crate::harness::{
+    EVENT_FILE, EVENTS, Pipeline, Process, World, check_fresh, event, ids, paragraph, poll,
+};
 
 const STAFF: &[&str] = &["group:staff"];
 
@@ -192,29 +194,8 @@ fn a_rollback_beside_the_daemon_pauses_it_and_resume_lets_it_follow() {
 
 #[test]
 fn events_from_a_file_are_followed_in_order() {
-    let more = "[commit]\ninterval = \"100ms\"\n\n[[source]]\nname = \"events\"\ntype = \"jsonl\"\n\
-                path = \"events.jsonl\"\ndefault_acl = { readers = [\"group:staff\"] }";
-    let world = World::with(Pipeline { more, ..Pipeline::default() });
-    let event = |id: &str, op: &str, version: u64, text: Option<&str>| {
-        let content = text.map(|text| serde_json::json!({"text": text, "media_type": "text/markdown"}));
-        let mut event = serde_json::json!({"schema": "alluvium.document_change.v1", "op": op, "id": id,
-            "version": version});
-        if let Some(content) = content {
-            event["content"] = content;
-        }
-        event.to_string() + "\n"
-    };
-    let append = |lines: &str| {
-        use std::io::Write;
-        let path = world.path("events.jsonl");
-        fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .unwrap()
-            .write_all(lines.as_bytes())
-            .unwrap();
-    };
+    let world = World::with(Pipeline { more: EVENTS, ..Pipeline::default() });
+    let append = |lines: &str| world.append(EVENT_FILE, lines);
     append(&event("p", "upsert", 1, Some("The rivers rise.")));
     append("{\"this\": is no event}\n");
     let first = world.backfilled(3);

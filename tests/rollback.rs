@@ -6,7 +6,9 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::harness::{Run, World, check_fresh, check_schema, files, ids, paragraph};
+use crate::harness::{
+    EVENT_FILE, EVENTS, Pipeline, Run, World, check_fresh, check_schema, event, files, ids, paragraph,
+};
 
 const STAFF: &[&str] = &["group:staff"];
 
@@ -226,4 +228,21 @@ fn quarantined_documents_are_shown_retried_and_dropped() {
     assert_eq!(world.documents_for(STAFF), ids(&["a.md", "blank.txt"]));
     assert_eq!(run(&world, &["quarantine", "show", "nope"], 1).error()[0], "not_found");
     assert_eq!(run(&world, &["quarantine", "drop", "nope"], 1).error()[0], "not_found");
+}
+
+#[test]
+fn events_since_then_are_replayed_after_resume() {
+    let world = World::with(Pipeline { more: EVENTS, ..Pipeline::default() });
+    world.append(EVENT_FILE, &event("p", "upsert", 1, Some("The rivers rise.")));
+    world.backfilled(0);
+    let then = live(&world);
+    world.append(EVENT_FILE, &event("p", "upsert", 2, Some("The rivers fall.")));
+    world.append(EVENT_FILE, &event("q", "upsert", 1, Some("The lakes freeze.")));
+    world.backfilled(0);
+    let after = texts(&world);
+    run(&world, &["rollback", "--to", &format!("seq:{then}")], 0);
+    assert_eq!(texts(&world), BTreeSet::from(["events/p: The rivers rise.".to_owned()]));
+    run(&world, &["resume"], 0);
+    assert_eq!(world.backfilled(0)["documents"]["indexed"], 2);
+    assert_eq!(texts(&world), after);
 }

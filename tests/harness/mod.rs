@@ -1,5 +1,6 @@
 //! A folder with documents and a pipeline file, and the program run over it.
 
+mod events;
 mod hits;
 mod home;
 mod pdf;
@@ -11,12 +12,14 @@ mod run;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub(crate) use events::{EVENT_FILE, EVENTS, event};
 pub(crate) use hits::Hit;
 pub(crate) use home::{Home, home};
 pub(crate) use pdf::pdf;
@@ -82,6 +85,12 @@ impl World {
         let path = self.doc(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
+    }
+
+    /// Appends to a file beside `docs`, as a producer does.
+    pub(crate) fn append(&self, name: &str, text: &str) {
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(self.path(name)).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
     }
 
     /// Removes a document.
