@@ -189,7 +189,8 @@ pub(crate) struct Search {
     /// classification, tenant) or a key of the metadata, compared exactly; repeat it for more
     #[arg(long = "where", value_name = "KEY=VALUE")]
     pub(crate) conditions: Vec<Condition>,
-    /// Search an earlier publish, under the permissions of now: a release's name, seq:N or a time
+    /// Search an earlier publish for what may be read both then and now: a release's name, seq:N or a
+    /// time
     #[arg(long, value_name = "NAME")]
     pub(crate) release: Option<String>,
     /// Say how the search was carried out

@@ -54,7 +54,7 @@ pub(crate) async fn run(arguments: &cli::Search, format: Format) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-/// An earlier publish, under the permissions of now.
+/// An earlier publish. Its rows carry the access lists of then, and the policy of now judges every hit.
 async fn at_release(spec: &PipelineSpec, newest: &Index, target: &str) -> Result<Index, Failure> {
     let root = &spec.index.path;
     let opened = async {
