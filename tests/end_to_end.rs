@@ -13,6 +13,7 @@
 mod access;
 mod commands;
 mod daemon;
+mod docs;
 mod harness;
 mod hostile;
 mod increments;
