@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use crate::harness::{Pipeline, Run, World, check_schema};
+use crate::harness::{Pipeline, Run, World, check_schema, poll};
 
 use super::{Daemon, QUICK, STAFF, check_whole, some, write_some};
 
@@ -115,7 +115,6 @@ impl<'w> Clock<'w> {
     }
 }
 
-
 /// When the best passage with these words was indexed.
 fn indexed_at(world: &World, words: &str) -> String {
     let hits = world.search_run(words, STAFF).expect(0).json();
@@ -206,7 +205,7 @@ fn a_daemon_follows_on_when_its_clock_is_set() {
         daemon.await_text(&world, words);
     }
     world.remove("d2.md");
-    super::poll("deletion", || (world.status()["documents"]["deleted"] == 1).then_some(()));
+    poll("deletion", || (world.status()["documents"]["deleted"] == 1).then_some(()));
     daemon.end();
     check_whole(&world);
 }

@@ -26,7 +26,8 @@ impl Disk {
     /// `None` where this user may not mount.
     fn mount(at: &Path) -> Option<Self> {
         fs::create_dir_all(at).unwrap();
-        let line = "mount -t tmpfs -o size=24m tmpfs \"$0\" && echo mounted && cat > /dev/null; umount -l \"$0\"";
+        let line =
+            "mount -t tmpfs -o size=24m tmpfs \"$0\" && echo mounted && cat > /dev/null; umount -l \"$0\"";
         let mut holder = Command::new("setsid")
             .args(["sh", "-c", line])
             .arg(at)

@@ -208,6 +208,39 @@ fn an_index_that_may_not_be_made_or_read_is_an_error_that_names_it() {
 }
 
 #[test]
+fn an_index_of_which_a_part_may_not_be_read_is_never_taken_for_less_than_it_is() {
+    let world = some(3);
+    world.backfilled(0);
+    world.write("d1.md", "The herons of autumn.\n");
+    world.backfilled(0);
+    world.write("d2.md", "The cranes of winter.\n");
+    let ledger = world.index().join("ledger");
+    let newest = fs::read_dir(&ledger).unwrap().map(|item| item.unwrap().path()).min().unwrap();
+    let items = fs::read_dir(world.index()).unwrap().map(|item| item.unwrap().path());
+    let parts: Vec<_> = items.filter(|path| path.is_dir()).chain([newest]).collect();
+    assert!(parts.len() >= 6, "{parts:?}");
+    for part in parts {
+        let mode = part.metadata().unwrap().permissions().mode();
+        chmod(&part, 0o000);
+        let quarantine = part.ends_with("quarantine.lance");
+        for failed in [backfill(&world), search(&world)] {
+            if failed.code == Some(0) {
+                assert!(quarantine, "{}: {failed}", part.display());
+                continue;
+            }
+            let [code, message, _, next] = failed.expect(1).error();
+            assert!(["storage", "index_corrupt"].contains(&code.as_str()), "{}: {message}", part.display());
+            assert!(!next.is_empty(), "{message}");
+        }
+        chmod(&part, mode);
+        assert!(world.search("herons", STAFF)[0].text.contains("herons"), "{}", part.display());
+    }
+    backfill(&world).expect(0);
+    assert!(world.search("cranes", STAFF)[0].text.contains("cranes"));
+    check_whole(&world);
+}
+
+#[test]
 fn a_pipeline_file_or_a_model_that_may_not_be_read_is_named() {
     let world = some(1);
     chmod(&world.path("pipeline.toml"), 0o000);

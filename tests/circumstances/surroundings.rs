@@ -10,13 +10,15 @@ use crate::harness::{Home, Pipeline, Run, World, home, ids};
 use super::{STAFF, by_shell, check_whole, some};
 
 /// Locales without UTF-8, and none.
-const LOCALES: [(&str, &str); 4] = [("LC_ALL", "C"), ("LC_ALL", "POSIX"), ("LC_ALL", "xx_YY.nonsense"), ("LANG", "")];
+const LOCALES: [(&str, &str); 4] =
+    [("LC_ALL", "C"), ("LC_ALL", "POSIX"), ("LC_ALL", "xx_YY.nonsense"), ("LANG", "")];
 
 #[test]
 fn any_locale_will_do() {
     let world = World::new();
     let names = ["Grüße/日本語 für alle.md", "naïve.txt", "🦆.html"];
-    let texts = ["# Grüße\n\nDie Reiher von Žďár.\n", "Die Möwen.\n", "<title>Ente</title><p>Die Enten 🦆.</p>"];
+    let texts =
+        ["# Grüße\n\nDie Reiher von Žďár.\n", "Die Möwen.\n", "<title>Ente</title><p>Die Enten 🦆.</p>"];
     for (name, text) in names.into_iter().zip(texts) {
         world.write(name, text);
     }
@@ -29,7 +31,15 @@ fn any_locale_will_do() {
             Run::of(command.env(name, value)).expect(0)
         };
         run(&["backfill", "pipeline.toml", "--reprocess", "all"]);
-        let json = run(&["search", "pipeline.toml", "Die Reiher von Žďár", "--as", "group:staff", "--format", "json"]);
+        let json = run(&[
+            "search",
+            "pipeline.toml",
+            "Die Reiher von Žďár",
+            "--as",
+            "group:staff",
+            "--format",
+            "json",
+        ]);
         let found = json.json();
         let hit = &found["hits"][0];
         assert_eq!(hit["doc_id"], format!("docs/{}", names[0]), "{value}: {json}");
@@ -158,16 +168,33 @@ fn an_environment_of_nothing_will_do() {
     let mut command = world.command(&["backfill", "pipeline.toml", "--format", "json"]);
     let run = Run::of(command.env_clear().env("ALLUVIUM_HOME", home())).expect(0);
     assert_eq!(run.json()["documents"]["indexed"], 3, "{run}");
-    // No home, no temporary folder, no search path; and one with names that are not UTF-8.
+    // No home, no temporary folder, no search path; and a name that is not UTF-8.
     world.write("d1.md", "The herons of autumn.\n");
     let mut command = world.command(&["backfill", "pipeline.toml"]);
-    let nowhere = world.path("nowhere");
-    for name in ["HOME", "TMPDIR", "PATH", "XDG_DATA_HOME", "XDG_CACHE_HOME"] {
-        command.env(name, &nowhere);
+    for name in HOMES {
+        command.env(name, "/dev/null/nowhere");
     }
-    Run::of(command.env("ODD", OsStr::from_bytes(b"\xff"))).expect(0);
-    assert!(!nowhere.exists());
+    Run::of(command.env("PATH", "").env("ODD", OsStr::from_bytes(b"\xff"))).expect(0);
     check_whole(&world);
+}
+
+/// Where programs leave what nobody asked for.
+const HOMES: [&str; 6] =
+    ["HOME", "TMPDIR", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"];
+
+#[test]
+fn nothing_is_left_in_the_home_of_the_user() {
+    let world = some(3);
+    let home = world.path("home");
+    fs::create_dir(&home).unwrap();
+    let search = ["search", "pipeline.toml", "anything", "--as", "group:staff"];
+    for args in [&["backfill", "pipeline.toml"][..], &search, &["status", "pipeline.toml"]] {
+        let mut command = world.command(args);
+        command.envs(HOMES.map(|name| (name, &home)));
+        Run::of(&mut command).expect(0);
+    }
+    let left = crate::harness::files(&home);
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
