@@ -73,6 +73,7 @@ const NO_STDERR: [&str; 3] = [
 #[test]
 fn logs_that_can_not_be_written_stop_nothing() {
     let world = some(3);
+    world.backfilled(0);
     for (number, line) in NO_STDERR.into_iter().enumerate() {
         world.write("d1.md", format!("Number {number} of autumn.\n"));
         let mut command = world.command(&["backfill", "pipeline.toml", "--format", "json"]);
@@ -104,10 +105,12 @@ fn a_daemon_whose_log_nobody_reads_any_more_goes_on() {
     // Something to say: a link to nowhere, and a rollback.
     std::os::unix::fs::symlink("nowhere", world.doc("link.md")).unwrap();
     world.run(&["releases", "create", "pipeline.toml", "spring"]).expect(0);
-    world.run(&["rollback", "pipeline.toml", "--to", "spring"]).expect(0);
     world.write("a.md", "The herons of autumn.\n");
-    world.run(&["resume", "pipeline.toml"]).expect(0);
     daemon.await_text(&world, "herons");
+    world.run(&["rollback", "pipeline.toml", "--to", "spring"]).expect(0);
+    world.write("a.md", "The cranes of winter.\n");
+    world.run(&["resume", "pipeline.toml"]).expect(0);
+    daemon.await_text(&world, "cranes");
     daemon.end();
 }
 
