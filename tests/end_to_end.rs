@@ -11,6 +11,7 @@
 )]
 
 mod access;
+mod circumstances;
 mod commands;
 mod daemon;
 mod docs;
