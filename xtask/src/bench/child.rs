@@ -119,9 +119,10 @@ pub(super) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// A figure of `/proc/…/status` for a process and the largest of its children.
+/// A figure of `/proc/…/status` for a process and the largest of its workers.
 fn memory(process: u32, figure: &str) -> Option<Memory> {
-    let worker = children(process).into_iter().filter_map(|child| status(child, figure)).max();
+    let workers = children(process).into_iter().filter(|child| is_worker(*child));
+    let worker = workers.filter_map(|worker| status(worker, figure)).max();
     Some(Memory { process: status(process, figure)?, worker: worker.unwrap_or(0) })
 }
 
@@ -130,6 +131,12 @@ fn status(process: u32, figure: &str) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'))?;
     line.split_whitespace().next()?.parse().ok()
+}
+
+/// Whether a child has become what it was started for: before that it shows its parent's memory.
+fn is_worker(process: u32) -> bool {
+    let line = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0).nth(1) == Some(b"worker")
 }
 
 fn children(process: u32) -> Vec<u32> {
@@ -146,13 +153,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_and_its_children_are_measured() {
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        let memory = memory(std::process::id(), "VmHWM").unwrap();
+    fn a_process_and_its_workers_are_measured() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("worker"), "").unwrap();
+        let mut start = std::process::Command::new("tail");
+        let mut child = start.args(["worker", "-f"]).current_dir(folder.path()).spawn().unwrap();
         assert!(children(std::process::id()).contains(&child.id()));
+        assert!(is_worker(child.id()) && !is_worker(std::process::id()));
+        let memory = memory(std::process::id(), "VmHWM").unwrap();
+        assert!(memory.process > 0 && memory.worker > 0, "{memory:?}");
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(memory.process > 0 && memory.worker > 0, "{memory:?}");
         assert_eq!(status(child.id(), "VmHWM"), None);
     }
 }
