@@ -70,7 +70,7 @@ fn body(size: &Size, documents: u32, measured: &Value) -> Result<String> {
     let (saved, asked) = (figure(measured, "/load/rate")?, figure(measured, "/burst/rate")? / 2.0);
     text.push_str(&format!(
         "\nThe load was {saved:.1} saves a second ({:.2} of the half), and its last save was found {:.1} s after it \
-         had ended: the daemon kept up.",
+         had ended, which would be far longer had the daemon fallen behind.",
         ratio(saved, asked)?,
         figure(measured, "/load/drain")?,
     ));
