@@ -50,9 +50,11 @@ enum Task {
     },
     /// Measure, print a table, and write it to `BENCHMARKS.md`.
     Bench {
-        /// What to measure; without it, everything but the cold start.
+        /// What to measure; without it, what takes minutes.
         #[arg(value_enum)]
         measures: Vec<bench::Measure>,
+        #[command(flatten)]
+        size: bench::Size,
     },
 }
 
@@ -61,7 +63,7 @@ fn main() -> ExitCode {
         Task::Setup => setup::run(&workspace, Needs::Tests),
         Task::Demo => demo::run(&workspace),
         Task::Test { nextest } => test::run(&workspace, &nextest),
-        Task::Bench { measures } => bench::run(&workspace, &measures),
+        Task::Bench { measures, size } => bench::run(&workspace, &measures, &size),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

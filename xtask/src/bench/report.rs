@@ -20,12 +20,15 @@ pub(crate) struct Section {
 
 const HEAD: &str = "# Benchmarks\n\nWritten by `cargo xtask bench`. Machines are noisy: read ratios, not seconds. Everything here ran in the dev profile, in which our own code and most of Lance are not optimized.\n";
 
-/// Prints a section and puts it into the report, in place of the one of the same title.
-pub(crate) fn write(workspace: &Workspace, section: &Section) -> Result<()> {
+/// Prints a section and, if it is to be kept, puts it into the report in place of the one of the same title.
+pub(crate) fn show(workspace: &Workspace, section: &Section, keep: bool) -> Result<()> {
     let path = workspace.root.join("BENCHMARKS.md");
-    let old = fs::read_to_string(&path).unwrap_or_else(|_| HEAD.to_owned());
     let text = format!("## {}\n\n{}\n\n{}\n", section.title, measured_on(workspace)?, section.body.trim());
     println!("\n{text}");
+    if !keep {
+        return Ok(());
+    }
+    let old = fs::read_to_string(&path).unwrap_or_else(|_| HEAD.to_owned());
     fs::write(&path, replace(&old, section.title, &text)).context("cannot write BENCHMARKS.md")
 }
 

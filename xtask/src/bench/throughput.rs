@@ -8,23 +8,19 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::median;
+use super::program::{alluvium, figure, json_of, ready};
 use super::report::Section;
-use crate::cargo::{output_of, run as run_command};
+use super::{Size, median};
 use crate::folder::copy_folder;
-use crate::setup::{self, Needs};
+use crate::setup::Needs;
 use crate::workspace::Workspace;
 
 const MODEL: &str = "all-MiniLM-L6-v2";
 const ROUNDS: usize = 5;
 const COPIES: usize = 4;
 
-pub(super) fn run(workspace: &Workspace) -> Result<Section> {
-    setup::run(workspace, Needs::Demo)?;
-    {
-        let _target = workspace.take_target()?;
-        run_command(&mut workspace.cargo(&["build", "--workspace", "--bins", "--examples"]))?;
-    }
+pub(super) fn run(workspace: &Workspace, size: &Size) -> Result<Section> {
+    ready(workspace, Needs::Demo, size)?;
     let folder = tempfile::tempdir()?;
     copy_corpus(&workspace.root.join("pipelines").join("demo"), &folder.path().join("docs"))?;
     let mut rows = Vec::new();
@@ -46,11 +42,10 @@ fn measure(workspace: &Workspace, folder: &Path, round: usize) -> Result<Row> {
     fs::write(&pipeline, pipeline_text(round))?;
     let pipeline = pipeline.to_string_lossy().into_owned();
     let start = Instant::now();
-    let report = alluvium(workspace, &["backfill", &pipeline, "--format", "json"])?;
+    let report = alluvium(workspace, &["backfill", &pipeline])?;
     let process = start.elapsed().as_secs_f64();
     let texts = folder.join("texts.json");
-    let search =
-        ["search", &pipeline, "anything", "--as", "group:bench", "--limit", "1000", "--format", "json"];
+    let search = ["search", &pipeline, "anything", "--as", "group:bench", "--limit", "1000"];
     let found = alluvium(workspace, &search)?;
     let hits = found.pointer("/hits").and_then(Value::as_array).context("search gave no hits")?;
     let list: Vec<_> = hits.iter().filter_map(|hit| hit.get("text")).collect();
@@ -107,18 +102,4 @@ fn copy_corpus(from: &Path, to: &Path) -> Result<()> {
         copy_folder(from, &to.join(copy.to_string()), &|name| !name.ends_with(".acl.toml"))?;
     }
     Ok(())
-}
-
-fn alluvium(workspace: &Workspace, args: &[&str]) -> Result<Value> {
-    json_of(workspace, &workspace.binary("alluvium"), args)
-}
-
-fn json_of(workspace: &Workspace, program: &Path, args: &[&str]) -> Result<Value> {
-    let output = output_of(&mut workspace.program(program, args))?;
-    let last = output.trim().lines().last().unwrap_or_default();
-    serde_json::from_str(last).with_context(|| format!("not JSON: {last}"))
-}
-
-fn figure(value: &Value, pointer: &str) -> Result<f64> {
-    value.pointer(pointer).and_then(Value::as_f64).with_context(|| format!("no figure {pointer} in {value}"))
 }
