@@ -15,6 +15,7 @@ mod circumstances;
 mod commands;
 mod daemon;
 mod docs;
+mod events;
 mod harness;
 mod hostile;
 mod increments;

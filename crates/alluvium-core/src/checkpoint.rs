@@ -99,6 +99,16 @@ impl Checkpoint {
         self.0.get(source)?.watermark
     }
 
+    /// The checkpoint as it can be believed at `now`: a watermark that lies ahead came from a clock that
+    /// did, and would make a source look fresh for as long.
+    pub fn believed_at(&self, now: Timestamp) -> Self {
+        let mut believed = self.clone();
+        for source in believed.0.values_mut() {
+            source.watermark = source.watermark.filter(|watermark| *watermark <= now);
+        }
+        believed
+    }
+
     /// The checkpoint after all of `deltas`, or the first misfit, and then nothing has changed.
     pub fn apply(&self, deltas: &[CheckpointDelta]) -> Result<Self, CheckpointError> {
         let mut next = self.clone();
@@ -157,5 +167,19 @@ mod tests {
         assert!(matches!(one.apply(&[delta(None, 9)]), Err(CheckpointError::Overlap { .. })));
         assert!(matches!(one.apply(&[delta(Some(4), 9)]), Err(CheckpointError::Gap { .. })));
         assert!(matches!(one.apply(&[delta(Some(9), 4)]), Err(CheckpointError::Backwards { .. })));
+    }
+
+    #[test]
+    fn a_watermark_ahead_of_the_clock_gives_way() {
+        let source = SourceName::new("s").unwrap();
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let marked =
+            |through, seconds| CheckpointDelta { watermark: Some(at(seconds)), ..delta(None, through) };
+        let ahead = Checkpoint::default().apply(&[marked(3, 900)]).unwrap();
+        let next = CheckpointDelta { after: Some(3), ..marked(4, 100) };
+        let after = |now| ahead.believed_at(at(now)).apply(std::slice::from_ref(&next)).unwrap();
+        assert_eq!(after(100).watermark(&source), Some(at(100)));
+        assert_eq!(after(900).watermark(&source), Some(at(900)), "otherwise the latest counts");
+        assert_eq!(after(100).position(&source, "0"), Some(4));
     }
 }

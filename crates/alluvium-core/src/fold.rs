@@ -1,44 +1,103 @@
-//! Folding a batch to one change a document, so that a commit replaces each document's rows once.
+//! Folding a batch to one change a document, so that a commit replaces each document's rows once. What
+//! is committed is what the changes would have made one by one.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use crate::change::AccessChange;
 use crate::document::{Prepared, PreparedContent};
+use crate::guard::conflict;
+use crate::quarantine::Refusal;
 use crate::version::Version;
 
-/// Folds changes, in the order in which they came, to one a document. Each half folds alone: the later
-/// one wins unless its version is known to be older. First appearances keep their order.
-pub fn fold(changes: Vec<Prepared>) -> Vec<Prepared> {
-    let mut folded: Vec<Prepared> = Vec::with_capacity(changes.len());
+/// A batch with one change a document.
+#[derive(Debug, Default)]
+pub struct Folded {
+    /// The changes, in the order of first appearance.
+    pub changes: Vec<Prepared>,
+    /// Changes that are refused beside one that goes on: the batch holds content for their document that
+    /// must be served, and they must not be lost.
+    pub refused: Vec<(Prepared, Refusal)>,
+}
+
+/// Folds changes, in the order in which they came. Each half folds alone: the later one wins unless its
+/// version is known to be older, or is the same over something else.
+pub fn fold(changes: Vec<Prepared>) -> Folded {
+    let mut folded = Folded::default();
     let mut places: HashMap<String, usize> = HashMap::new();
     for change in changes {
         let place = places.get(change.doc_id.as_str()).copied();
-        match place.and_then(|i| folded.get_mut(i)) {
-            Some(earlier) => merge(earlier, change),
+        match place.and_then(|i| folded.changes.get_mut(i)) {
+            Some(earlier) => merge(earlier, change, &mut folded.refused),
             None => {
-                places.insert(change.doc_id.as_str().to_owned(), folded.len());
-                folded.push(change);
+                places.insert(change.doc_id.as_str().to_owned(), folded.changes.len());
+                folded.changes.push(change);
             }
         }
     }
     folded
 }
 
-fn merge(earlier: &mut Prepared, later: Prepared) {
-    if content_wins(&later.content, &earlier.content) {
-        earlier.content = later.content;
-        earlier.origin = later.origin;
+/// Which of two halves goes on.
+enum Winner {
+    Earlier,
+    Later,
+    /// The earlier one, and the later one is refused.
+    EarlierAgainst(Refusal),
+    /// The later one, and the earlier one stays refused.
+    LaterBeside(Refusal),
+}
+
+fn merge(earlier: &mut Prepared, mut later: Prepared, refused: &mut Vec<(Prepared, Refusal)>) {
+    match content_winner(&later.content, &earlier.content) {
+        Winner::Earlier => {}
+        Winner::EarlierAgainst(refusal) => refused.push((content_of(&mut later), refusal)),
+        winner => {
+            let beaten = content_of(earlier);
+            if let Winner::LaterBeside(refusal) = winner {
+                refused.push((beaten, refusal));
+            }
+            let Prepared { content, origin, .. } = content_of(&mut later);
+            (earlier.content, earlier.origin) = (content, origin);
+        }
     }
-    if access_wins(&later.access, &earlier.access) {
-        earlier.access = later.access;
+    match access_winner(&later.access, &earlier.access) {
+        Winner::Earlier => {}
+        Winner::EarlierAgainst(refusal) => {
+            refused.push((Prepared { content: PreparedContent::Unsaid, ..later }, refusal));
+        }
+        _ => earlier.access = later.access,
     }
 }
 
-fn content_wins(later: &PreparedContent, earlier: &PreparedContent) -> bool {
-    match (version_of(later), version_of(earlier)) {
-        (None, _) => false,
-        (_, None) => true,
-        (Some(later), Some(earlier)) => later.order(earlier) != Some(std::cmp::Ordering::Less),
+/// Takes the content out of a change, as a change that says nothing of access.
+fn content_of(change: &mut Prepared) -> Prepared {
+    Prepared {
+        doc_id: change.doc_id.clone(),
+        content: std::mem::replace(&mut change.content, PreparedContent::Unsaid),
+        access: AccessChange::Unsaid { default: None },
+        origin: change.origin.clone(),
+    }
+}
+
+fn content_winner(later: &PreparedContent, earlier: &PreparedContent) -> Winner {
+    use PreparedContent::{Deleted, Indexed, Refused};
+    let (Some(l), Some(e)) = (version_of(later), version_of(earlier)) else {
+        return if version_of(later).is_some() { Winner::Later } else { Winner::Earlier };
+    };
+    match (l.order(e), later, earlier) {
+        // A refusal takes nothing out of service, so it stands in the way of no content.
+        (Some(Ordering::Less), Indexed(_) | Deleted { .. }, Refused(r)) => {
+            Winner::LaterBeside(r.refusal.clone())
+        }
+        (Some(Ordering::Less), ..) => Winner::Earlier,
+        (_, Refused(r), Indexed(_) | Deleted { .. }) => Winner::EarlierAgainst(r.refusal.clone()),
+        (Some(Ordering::Equal), Indexed(a), Indexed(b)) if a.content_hash != b.content_hash => {
+            Winner::EarlierAgainst(conflict(l))
+        }
+        // The deletion has this very version: the upsert came before it.
+        (Some(Ordering::Equal), Indexed(_), Deleted { .. }) => Winner::Earlier,
+        _ => Winner::Later,
     }
 }
 
@@ -51,13 +110,16 @@ fn version_of(content: &PreparedContent) -> Option<&Version> {
     }
 }
 
-fn access_wins(later: &AccessChange, earlier: &AccessChange) -> bool {
+fn access_winner(later: &AccessChange, earlier: &AccessChange) -> Winner {
+    use AccessChange::{Declared, Unsaid};
     match (later, earlier) {
-        (AccessChange::Unsaid { .. }, _) => false,
-        (AccessChange::Declared { version: l, .. }, AccessChange::Declared { version: e, .. }) => {
-            l.order(e) != Some(std::cmp::Ordering::Less)
-        }
-        _ => true,
+        (Unsaid { .. }, _) => Winner::Earlier,
+        (Declared { version: l, acl: a }, Declared { version: e, acl: b }) => match l.order(e) {
+            Some(Ordering::Less) => Winner::Earlier,
+            Some(Ordering::Equal) if a != b => Winner::EarlierAgainst(conflict(l)),
+            _ => Winner::Later,
+        },
+        _ => Winner::Later,
     }
 }
 
@@ -66,7 +128,10 @@ mod tests {
     use super::*;
     use crate::access::Acl;
     use crate::change::Origin;
+    use crate::document::RefusedContent;
+    use crate::hash::Sha256;
     use crate::id::DocId;
+    use crate::quarantine::{Cause, Stage};
     use crate::version::VersionKind;
 
     fn v(value: u64) -> Version {
@@ -93,9 +158,51 @@ mod tests {
             delete("s/a", 2),
             grant("s/a", 8),
         ]);
-        assert_eq!(folded.iter().map(|p| p.doc_id.as_str()).collect::<Vec<_>>(), ["s/a", "s/b"]);
-        let first = folded.first().unwrap();
+        assert_eq!(folded.changes.iter().map(|p| p.doc_id.as_str()).collect::<Vec<_>>(), ["s/a", "s/b"]);
+        let first = folded.changes.first().unwrap();
         assert_eq!(version_of(&first.content), Some(&v(3)));
         assert!(matches!(&first.access, AccessChange::Declared { version, .. } if *version == v(9)));
+    }
+
+    fn refuse(id: &str, value: u64) -> Prepared {
+        let content = PreparedContent::Refused(Box::new(RefusedContent {
+            version: v(value),
+            refusal: Refusal::new(Stage::Extract, Cause::Corrupt, "x"),
+            content_hash: None,
+            pipeline_fingerprint: Sha256::of("p"),
+            uri: String::new(),
+            media_type: None,
+        }));
+        Prepared { content, ..delete(id, 0) }
+    }
+
+    /// The version that goes on and those that are refused beside it.
+    fn outcome(changes: Vec<Prepared>) -> (Option<u64>, Vec<u64>) {
+        let folded = fold(changes);
+        let value = |change: &Prepared| version_of(&change.content).map(|version| version.value);
+        (
+            folded.changes.first().and_then(value),
+            folded.refused.iter().filter_map(|(c, _)| value(c)).collect(),
+        )
+    }
+
+    #[test]
+    fn a_refusal_stands_in_the_way_of_no_content() {
+        assert_eq!(outcome(vec![delete("s/a", 1), refuse("s/a", 2)]), (Some(1), vec![2]));
+        assert_eq!(outcome(vec![delete("s/a", 2), refuse("s/a", 1)]), (Some(2), vec![]), "it is stale");
+        assert_eq!(outcome(vec![refuse("s/a", 1), delete("s/a", 2)]), (Some(2), vec![]), "it is mended");
+        assert_eq!(outcome(vec![refuse("s/a", 2), delete("s/a", 1)]), (Some(1), vec![2]));
+        assert_eq!(outcome(vec![refuse("s/a", 1), refuse("s/a", 2)]), (Some(2), vec![]));
+    }
+
+    #[test]
+    fn the_same_version_over_another_list_is_refused() {
+        let list = |reader: &str| Acl { readers: vec![reader.to_owned()], ..Acl::default() };
+        let declared = |reader: &str| AccessChange::Declared { version: v(1), acl: list(reader) };
+        let change = |reader: &str| Prepared { access: declared(reader), ..grant("s/a", 0) };
+        let folded = fold(vec![change("g"), change("h"), change("g")]);
+        assert_eq!(folded.changes.first().map(|c| c.access.clone()), Some(declared("g")));
+        let refused: Vec<_> = folded.refused.iter().map(|(c, r)| (c.access.clone(), r.cause)).collect();
+        assert_eq!(refused, [(declared("h"), Cause::VersionConflict)]);
     }
 }

@@ -32,6 +32,21 @@ pub struct Known {
     pub policy: Option<Policy>,
 }
 
+impl Known {
+    /// Whether a content change comes too late to be worth a word: its document is erased, or known in a
+    /// later version.
+    pub fn is_beyond(&self, content: &PreparedContent) -> bool {
+        let erased = self.policy.as_ref().is_some_and(Policy::is_erased);
+        let version = match content {
+            PreparedContent::Unsaid => None,
+            PreparedContent::Indexed(c) => Some(&c.version),
+            PreparedContent::Refused(r) => Some(&r.version),
+            PreparedContent::Deleted { version } => Some(version),
+        };
+        erased || version.is_some_and(|v| order_to_known(self, v) == Some(Ordering::Less))
+    }
+}
+
 /// The content row, as far as the guard needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownContent {
@@ -176,7 +191,8 @@ fn judge_declared(policy: &Policy, version: &Version, acl: &Acl) -> AccessVerdic
     }
 }
 
-fn conflict(version: &Version) -> Refusal {
+/// The same version over something else.
+pub(crate) fn conflict(version: &Version) -> Refusal {
     let detail = format!("version {} is there already with another hash", version.value);
     Refusal::new(Stage::Guard, Cause::VersionConflict, detail)
 }

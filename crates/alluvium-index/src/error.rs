@@ -28,6 +28,8 @@ pub enum ErrorKind {
     Request,
     /// There is one already.
     Exists,
+    /// The document is erased already.
+    Erased,
     /// A name that can't be one.
     BadName,
     /// A person paused ingestion.
@@ -114,6 +116,9 @@ pub enum IndexError {
     /// There is one already.
     #[error("{0}")]
     Exists(String),
+    /// The document is erased already.
+    #[error("{0} is erased already")]
+    Erased(String),
     /// A name that can't be one.
     #[error("{0}")]
     BadName(String),
@@ -167,6 +172,7 @@ impl IndexError {
             Self::Storage { .. } | Self::Io { .. } => ErrorKind::Storage,
             Self::NotFound(_) => ErrorKind::NotFound,
             Self::Exists(_) => ErrorKind::Exists,
+            Self::Erased(_) => ErrorKind::Erased,
             Self::BadName(_) => ErrorKind::BadName,
             Self::Paused { .. } => ErrorKind::Paused,
             Self::AlreadyLive(_) => ErrorKind::AlreadyLive,
@@ -192,6 +198,7 @@ impl IndexError {
             ErrorKind::Request => "ask otherwise",
             ErrorKind::BadName => "choose another name",
             ErrorKind::Exists => "choose another name, or drop the other first",
+            ErrorKind::Erased => "nothing is left to do; `alluvium erase --undo` lets the id be used again",
             ErrorKind::Paused => "run `alluvium resume` once what was rolled back is mended",
             ErrorKind::AlreadyLive => "name an earlier record: `alluvium releases list` shows them",
         }
@@ -200,14 +207,27 @@ impl IndexError {
     /// A storage failure while doing `action`.
     pub(crate) fn storage(action: impl Into<String>) -> impl FnOnce(lance::Error) -> Self {
         let action = action.into();
-        move |error| Self::Storage { action, message: error.to_string() }
+        move |error| Self::Storage { action, message: said(&error) }
+    }
+}
+
+/// What an error of Lance says, without the place in Lance's sources that it ends with.
+pub(crate) fn said(error: &dyn std::fmt::Display) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(", ") {
+        Some((said, place)) if place.contains(".rs:") && !place.contains(' ') => said.to_owned(),
+        _ => text,
     }
 }
 
 impl From<IndexError> for CommitError {
     fn from(error: IndexError) -> Self {
         match error.kind() {
-            ErrorKind::Fenced | ErrorKind::Held => Self::Fenced(error.to_string()),
+            // Both errors begin with the same word.
+            ErrorKind::Fenced | ErrorKind::Held => Self::Fenced(match error {
+                IndexError::Fenced(by) => by,
+                error => error.to_string(),
+            }),
             ErrorKind::Corrupt => Self::Inconsistent(error.to_string()),
             ErrorKind::Paused => Self::Paused(error.to_string()),
             _ => Self::Storage(error.to_string()),

@@ -7,9 +7,12 @@
 //! ROOT/writer.lock                   ROOT/turn.lock
 //! ```
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use alluvium_core::ledger::FOLDER;
+
+use crate::error::{IndexError, Result};
 
 /// The paths of one index.
 #[derive(Debug, Clone)]
@@ -28,6 +31,16 @@ impl Layout {
 
     pub(crate) fn ledger(&self) -> PathBuf {
         self.root.join(FOLDER)
+    }
+
+    /// Whether there is an index. One that may not be looked at is an error, not an absence.
+    pub(crate) fn has_ledger(&self) -> Result<bool> {
+        let path = self.ledger();
+        match path.metadata() {
+            Ok(found) => Ok(found.is_dir()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(IndexError::Io { action: "looking for", path, error }),
+        }
     }
 
     pub(crate) fn releases(&self) -> PathBuf {

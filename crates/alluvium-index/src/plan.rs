@@ -12,6 +12,7 @@ use alluvium_core::access::Acl;
 use alluvium_core::change::AccessChange;
 use alluvium_core::commit::Counts;
 use alluvium_core::document::{DocumentState, Prepared, PreparedContent};
+use alluvium_core::fold::Folded;
 use alluvium_core::guard::{AccessVerdict, ContentVerdict, Known, KnownContent, judge_access, judge_content};
 use alluvium_core::policy::{Policy, Tombstone};
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
@@ -117,14 +118,18 @@ impl Plan {
 }
 
 /// Plans folded changes over the facts of their documents.
-pub(crate) fn plan(
-    changes: Vec<Prepared>,
-    facts: &HashMap<String, Facts>,
-    context: &Context,
-) -> Result<Plan> {
+pub(crate) fn plan(folded: Folded, facts: &HashMap<String, Facts>, context: &Context) -> Result<Plan> {
     let mut plan = Plan::default();
     let nothing = Facts::default();
-    for change in changes {
+    // Before the changes, which may mend what is refused beside others.
+    for (change, refusal) in &folded.refused {
+        let facts = facts.get(change.doc_id.as_str()).unwrap_or(&nothing);
+        if !facts.known()?.is_beyond(&change.content) {
+            plan.quarantine.push(build::quarantine_row(change, refusal, facts, context));
+            plan.counts.quarantined += 1;
+        }
+    }
+    for change in folded.changes {
         let facts = facts.get(change.doc_id.as_str()).unwrap_or(&nothing);
         Planner { plan: &mut plan, context, facts, known: facts.known()? }.change(change)?;
     }

@@ -90,7 +90,7 @@ impl Index {
     /// Opens the newest record of the index at `root`; `None` where nothing has been published yet.
     pub async fn open(root: &Path) -> Result<Option<Self>> {
         let layout = Layout::new(root);
-        if !layout.ledger().is_dir() {
+        if !layout.has_ledger()? {
             return Ok(None);
         }
         let head = Ledger::open(&layout)?.head().await?;
@@ -127,6 +127,13 @@ impl Index {
         let batches = table.rows(None, Some(equals("id", id))).await?;
         let rows: Vec<QuarantineRow> = rows::from_batches(table.name(), &batches)?;
         Ok(rows.into_iter().next().map(detail))
+    }
+
+    /// The items of a source that a person wants to be tried again.
+    pub async fn wanted_again(&self, source: &SourceName) -> Result<Vec<QuarantineItem>> {
+        let wanted = |row: &QuarantineRow| row.retry_seq.is_some() && row.source == source.as_str();
+        let open = open_quarantine(&self.tables).await?;
+        Ok(open.into_iter().filter(wanted).map(item).collect())
     }
 
     /// The items that are not resolved, oldest first.

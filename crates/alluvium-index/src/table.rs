@@ -23,7 +23,7 @@ use lance::dataset::{
 };
 use lance::session::Session;
 
-use crate::error::{IndexError, Result};
+use crate::error::{IndexError, Result, said};
 
 /// The tag that plain LanceDB clients follow.
 const LIVE: &str = "live";
@@ -43,7 +43,7 @@ impl Table {
         let dataset = builder.load().await.map_err(|e| IndexError::MissingVersion {
             table: name.to_owned(),
             version,
-            message: e.to_string(),
+            message: said(&e),
         })?;
         Ok(Self { name: name.to_owned(), dataset: Arc::new(dataset) })
     }
@@ -231,7 +231,7 @@ impl Table {
             lance::Error::CommitConflict { .. }
             | lance::Error::RetryableCommitConflict { .. }
             | lance::Error::IncompatibleTransaction { .. } => {
-                IndexError::Fenced(format!("another writer changed table {}: {error}", self.name))
+                IndexError::Fenced(format!("another writer changed table {}: {}", self.name, said(&error)))
             }
             error => IndexError::storage(format!("committing to table {}", self.name))(error),
         }

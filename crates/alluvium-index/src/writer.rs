@@ -108,7 +108,7 @@ impl Writer {
     pub(crate) async fn intervene(root: &Path, pipeline: &PipelineName, options: Options) -> Result<Self> {
         let layout = Layout::new(root);
         let none = || IndexError::NotFound(format!("there is no index at {}", root.display()));
-        if !layout.ledger().is_dir() {
+        if !layout.has_ledger()? {
             return Err(none());
         }
         let lock = Lock::turn(&layout, &host(), &*options.clock).await?;
@@ -244,13 +244,13 @@ impl Writer {
     }
 
     async fn plan(&self, batch: Vec<alluvium_core::document::Prepared>) -> Result<Plan> {
-        let changes = fold(batch);
-        let ids: Vec<&str> = changes.iter().map(|c| c.doc_id.as_str()).collect();
+        let folded = fold(batch);
+        let ids: Vec<&str> = folded.changes.iter().map(|c| c.doc_id.as_str()).collect();
         let facts = match self.tables() {
             Some(tables) if !ids.is_empty() => facts(&tables, &ids).await?,
             _ => Default::default(),
         };
-        plan::plan(changes, &facts, &self.context())
+        plan::plan(folded, &facts, &self.context())
     }
 
     /// The sequence number is that of the record that will publish the plan: a claim takes two before.
@@ -274,7 +274,7 @@ impl Writer {
         let (head, mut tables) = self.claimed().await?;
         let counts = plan.counts;
         apply::apply(&mut tables, plan, self.fingerprint.model.dimension).await?;
-        let checkpoint = head.checkpoint.apply(&batch.deltas)?;
+        let checkpoint = head.checkpoint.believed_at(self.options.clock.now()).apply(&batch.deltas)?;
         let draft = Draft { checkpoint, ..Draft::over(&head, Reason::Commit) };
         let published = self.publish(&head, tables, draft).await?;
         Ok(Committed { counts, published: Some(published) })

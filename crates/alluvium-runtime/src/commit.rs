@@ -132,7 +132,12 @@ impl CommitLoop<'_> {
 
     fn pend(&mut self, item: (Prepared, Flight)) {
         let State { pending, pending_bytes, due_at, snapshot, .. } = &mut self.state;
-        due_at.get_or_insert_with(|| Instant::now() + self.settings.commit_interval);
+        let interval = self.settings.commit_interval;
+        let due = || match &self.following {
+            Some(following) => following.due_at(interval),
+            None => Instant::now() + interval,
+        };
+        due_at.get_or_insert_with(due);
         *pending_bytes += item.1.bytes();
         snapshot.done += 1;
         snapshot.quarantined += u64::from(matches!(item.0.content, PreparedContent::Refused(_)));
@@ -140,6 +145,10 @@ impl CommitLoop<'_> {
     }
 
     fn is_due(&self) -> bool {
+        if self.following.as_ref().is_some_and(Following::is_over) {
+            // All that is finished goes into the last commit: there is no time for many.
+            return false;
+        }
         let State { pending, pending_bytes, due_at, .. } = &self.state;
         if pending.is_empty() {
             return self.is_progress_due();

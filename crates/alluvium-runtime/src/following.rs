@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alluvium_core::commit::Publish;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::flight::InFlight;
 use crate::health::{Health, HealthSnapshot, Published};
 use crate::pipeline::{FollowEnd, FollowSettings};
+
+/// How long a first change waits for company.
+const LINGER: Duration = Duration::from_millis(50);
 
 /// The daemon's part of the commit loop.
 pub(crate) struct Following {
@@ -60,6 +63,13 @@ impl Following {
         }
     }
 
+    /// When a change that is finished now must be committed: an interval after the last commit, and where
+    /// that was long ago almost at once. So a change after a quiet time is searchable soon, and many
+    /// changes still cost one commit an interval.
+    pub(crate) fn due_at(&self, interval: Duration) -> Instant {
+        (self.committed_at + interval).max(Instant::now() + LINGER.min(interval))
+    }
+
     pub(crate) fn committed(&mut self, published: Option<&Publish>) {
         self.committed_at = Instant::now();
         if let Some(publish) = published {
@@ -92,6 +102,11 @@ impl Following {
     /// Whether the drain's deadline has just passed.
     pub(crate) fn is_drain_over(&self) -> bool {
         matches!(self.drain, Some(Drain::Until(until)) if Instant::now() >= until)
+    }
+
+    /// Whether what is left of the run is its last commit.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.drain, Some(Drain::Over(_)))
     }
 
     /// The drain is over, and this was in flight.

@@ -1,5 +1,6 @@
 //! What can be typed. A command that is not there yet is not here either.
 
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -368,10 +369,16 @@ pub(crate) enum Contract {
 /// Shows help, or says what is wrong with the command line in the format that it seems to ask for.
 pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
     let shown = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    if shown || Format::guess(std::env::args()) == Format::Text {
+    let typed = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    if shown || Format::guess(typed) == Format::Text {
+        let printed = error.print();
         // A closed pipe is nobody to tell about it.
-        let _ = error.print();
-        return if shown { ExitCode::SUCCESS } else { Exit::Usage.into() };
+        let lost = printed.is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe);
+        return match shown {
+            true if lost => Exit::Failed.into(),
+            true => ExitCode::SUCCESS,
+            false => Exit::Usage.into(),
+        };
     }
     let text = error.render().to_string();
     let first = text.split("\n\n").next().unwrap_or_default().trim();

@@ -11,13 +11,14 @@ use alluvium_config::{
 use alluvium_connect::filesystem::{
     FilesystemFollow, FilesystemSource, FilesystemSpec, FollowSettings, Reprocess,
 };
-use alluvium_connect::jsonl::{JsonlMode, JsonlSource, JsonlSpec};
+use alluvium_connect::jsonl::{Again, JsonlMode, JsonlSource, JsonlSpec};
 use alluvium_core::chunk::Chunker;
 use alluvium_core::clock::SystemClock;
 use alluvium_core::document::KnownDocument;
 use alluvium_core::embed::{EmbedError, Model};
 use alluvium_core::fingerprint::GenerationFingerprint;
 use alluvium_core::hash::Sha256;
+use alluvium_core::id::DocId;
 use alluvium_core::ledger::Record;
 use alluvium_core::source::Source;
 use alluvium_embed::FastembedModel;
@@ -37,7 +38,21 @@ pub(crate) fn read_pipeline(file: &Path) -> Result<PipelineSpec, Failure> {
     })?;
     let spec = PipelineSpec::parse(&text, file, &|name| std::env::var(name).ok())?;
     check_model(&spec)?;
+    check_place(&spec)?;
     Ok(spec)
+}
+
+/// Lance names its files by URL, and has none for a path that is not UTF-8.
+fn check_place(spec: &PipelineSpec) -> Result<(), Failure> {
+    let place = std::path::absolute(&*spec.index.path);
+    match place {
+        Ok(place) if place.to_str().is_none() => {
+            let message = format!("the path of the index is not UTF-8: {}", place.display());
+            Err(Failure::new(Exit::Usage, "config", message)
+                .next("rename the folder, or give index.uri an absolute path that is"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The model must be known and must take chunks of the wanted size.
@@ -157,6 +172,8 @@ pub(crate) struct Start {
     pub(crate) known: HashMap<String, KnownDocument>,
     /// How far each partition has been read.
     pub(crate) positions: BTreeMap<String, u64>,
+    /// Refused events that a person wants to be tried again.
+    pub(crate) again: Vec<Again>,
     pub(crate) fingerprint: Sha256,
     pub(crate) reprocess: Reprocess,
     pub(crate) allow_deletes: bool,
@@ -170,14 +187,18 @@ impl Start {
         writer: &Writer,
         fingerprint: &Sha256,
     ) -> Result<Self, Failure> {
-        let known = match writer.index() {
-            Some(index) => index.known(&source.name).await.map_err(|e| at_index(spec, e))?,
-            None => HashMap::new(),
-        };
+        let (mut known, mut again) = (HashMap::new(), Vec::new());
+        if let Some(index) = writer.index() {
+            known = index.known(&source.name).await.map_err(|e| at_index(spec, e))?;
+            let wanted = index.wanted_again(&source.name).await.map_err(|e| at_index(spec, e))?;
+            again.extend(wanted.into_iter().filter_map(|item| {
+                Some(Again { doc_id: DocId::parse(item.doc_id).ok()?, position: item.position })
+            }));
+        }
         let checkpoint = writer.head().and_then(|head| head.checkpoint.0.get(source.name.expose()));
         let positions = checkpoint.map(|c| c.partitions.clone()).unwrap_or_default();
         let (reprocess, allow_deletes) = (Reprocess::Changed, false);
-        Ok(Self { known, positions, fingerprint: fingerprint.clone(), reprocess, allow_deletes })
+        Ok(Self { known, positions, again, fingerprint: fingerprint.clone(), reprocess, allow_deletes })
     }
 
     /// Whether the source has never been read to its end.
@@ -189,14 +210,16 @@ impl Start {
 /// A source of the pipeline that ends, ready to be pulled.
 pub(crate) fn source(spec: &SourceSpec, start: Start) -> Result<Box<dyn Source>, RunError> {
     let position = start.positions.get(SCAN).copied();
-    let Start { known, positions, fingerprint, reprocess, allow_deletes } = start;
+    let Start { known, positions, again, fingerprint, reprocess, allow_deletes } = start;
     let clock = Arc::new(SystemClock);
     Ok(match &spec.kind {
         SourceKind::Filesystem(settings) => {
             let filesystem = filesystem(spec, settings, allow_deletes);
             Box::new(FilesystemSource::scan(filesystem, known, fingerprint, reprocess, position, clock)?)
         }
-        SourceKind::Jsonl(settings) => Box::new(jsonl(spec, settings, JsonlMode::Backfill, positions)?),
+        SourceKind::Jsonl(settings) => {
+            Box::new(jsonl(spec, settings, JsonlMode::Backfill, positions, again)?)
+        }
     })
 }
 
@@ -207,7 +230,7 @@ pub(crate) fn following(
     start: Start,
 ) -> Result<Box<dyn Source>, RunError> {
     let position = start.positions.get(SCAN).copied();
-    let Start { known, positions, fingerprint, .. } = start;
+    let Start { known, positions, again, fingerprint, .. } = start;
     Ok(match &source.kind {
         SourceKind::Filesystem(settings) => {
             let follow =
@@ -216,7 +239,9 @@ pub(crate) fn following(
             let clock = Arc::new(SystemClock);
             Box::new(FilesystemFollow::new(filesystem, known, fingerprint, position, clock, follow)?)
         }
-        SourceKind::Jsonl(settings) => Box::new(jsonl(source, settings, JsonlMode::Follow, positions)?),
+        SourceKind::Jsonl(settings) => {
+            Box::new(jsonl(source, settings, JsonlMode::Follow, positions, again)?)
+        }
     })
 }
 
@@ -225,6 +250,7 @@ fn jsonl(
     settings: &JsonlSettings,
     mode: JsonlMode,
     positions: BTreeMap<String, u64>,
+    again: Vec<Again>,
 ) -> Result<JsonlSource, RunError> {
     let jsonl = JsonlSpec {
         name: spec.name.expose().clone(),
@@ -235,7 +261,7 @@ fn jsonl(
     let clock = Arc::new(SystemClock);
     Ok(match settings.path.expose() {
         JsonlInput::Stdin => JsonlSource::stdin(jsonl, Box::new(std::io::stdin()), clock)?,
-        JsonlInput::File(path) => JsonlSource::file(jsonl, path.clone(), mode, positions, clock)?,
+        JsonlInput::File(path) => JsonlSource::file(jsonl, path.clone(), mode, positions, again, clock)?,
     })
 }
 

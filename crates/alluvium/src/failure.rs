@@ -152,6 +152,7 @@ impl From<IndexError> for Failure {
             ErrorKind::NotFound => (Exit::Failed, "not_found"),
             ErrorKind::Request => (Exit::Usage, "usage"),
             ErrorKind::Exists => (Exit::Failed, "exists"),
+            ErrorKind::Erased => (Exit::Failed, "erased"),
             ErrorKind::BadName => (Exit::Usage, "usage"),
             ErrorKind::Paused => (Exit::Failed, "paused"),
             ErrorKind::AlreadyLive => (Exit::Failed, "already_live"),

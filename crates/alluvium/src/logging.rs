@@ -20,7 +20,8 @@ pub(crate) fn start() {
     let _ = logs.with_ansi(io::stderr().is_terminal()).with_target(false).try_init();
 }
 
-/// A writer that takes the bar away while it writes.
+/// A writer that takes the bar away while it writes. It never fails: a daemon whose log nobody reads any
+/// more goes on, and the subscriber would tell of the failure on the very stderr that failed.
 struct AboveTheBar;
 
 impl<'w> MakeWriter<'w> for AboveTheBar {
@@ -33,11 +34,12 @@ impl<'w> MakeWriter<'w> for AboveTheBar {
 
 impl Write for AboveTheBar {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        progress::without_bar(|| io::stderr().lock().write_all(bytes))?;
+        let _ = progress::without_bar(|| io::stderr().lock().write_all(bytes));
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().lock().flush()
+        let _ = io::stderr().lock().flush();
+        Ok(())
     }
 }

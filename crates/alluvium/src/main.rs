@@ -12,7 +12,8 @@ mod progress;
 mod results;
 mod signals;
 
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt;
+use std::process::{Command as Process, ExitCode};
 use std::time::Duration;
 
 use clap::Parser;
@@ -32,6 +33,10 @@ fn main() -> ExitCode {
     if matches!(cli.command, Command::Worker) {
         return commands::worker::run();
     }
+    if let Some(error) = without_telemetry() {
+        error.show(cli.format);
+        return error.exit.into();
+    }
     logging::start();
     let exit = match serve(&cli) {
         Ok(exit) => exit,
@@ -41,6 +46,23 @@ fn main() -> ExitCode {
         }
     };
     exit.into()
+}
+
+/// Becomes the same program with ONNX Runtime's telemetry switched off by its environment variable: the
+/// library reads it as it is loaded, and writes an id of the machine into the user's home before its own
+/// switch can be reached. A process can't safely change its environment, so it starts over. Comes back
+/// only where that is done already, or can't be done.
+fn without_telemetry() -> Option<Failure> {
+    const SWITCH: &str = "ORT_DISABLE_TELEMETRY";
+    if std::env::var_os(SWITCH).is_some() {
+        return None;
+    }
+    let error = match std::env::current_exe() {
+        Ok(program) => Process::new(program).args(std::env::args_os().skip(1)).env(SWITCH, "1").exec(),
+        Err(error) => error,
+    };
+    let message = format!("the program can't start itself without telemetry: {error}");
+    Some(Failure::new(Exit::Failed, "start", message).next(format!("set {SWITCH}=1")))
 }
 
 fn serve(cli: &Cli) -> Result<Exit, Failure> {

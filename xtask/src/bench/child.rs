@@ -159,7 +159,13 @@ mod tests {
         let mut start = std::process::Command::new("tail");
         let mut child = start.args(["worker", "-f"]).current_dir(folder.path()).spawn().unwrap();
         assert!(children(std::process::id()).contains(&child.id()));
-        assert!(is_worker(child.id()) && !is_worker(std::process::id()));
+        // The parent goes on before its child has its own command line.
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !is_worker(child.id()) {
+            assert!(Instant::now() < deadline, "it never became what it was started for");
+            pause(LOOK);
+        }
+        assert!(!is_worker(std::process::id()));
         let memory = memory(std::process::id(), "VmHWM").unwrap();
         assert!(memory.process > 0 && memory.worker > 0, "{memory:?}");
         child.kill().unwrap();

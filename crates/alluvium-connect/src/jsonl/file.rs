@@ -11,6 +11,7 @@ use alluvium_core::clock::Clock;
 use alluvium_core::source::{Room, SourceBatch, SourceError};
 use jiff::Timestamp;
 
+use super::again::{Again, read_again};
 use super::convert::Converter;
 use super::incarnation::{Incarnation, first_line_hash};
 use super::lines::{Line, read_line};
@@ -30,6 +31,8 @@ pub(crate) struct LineFile {
     mode: JsonlMode,
     /// How much of each incarnation is done.
     partitions: BTreeMap<String, u64>,
+    /// Lines that are still to be tried again.
+    again: Vec<Again>,
     clock: Arc<dyn Clock>,
     present: Option<Present>,
     /// How the file looked when there was nothing new in it.
@@ -63,6 +66,7 @@ impl LineFile {
         max_event_size: u64,
         mode: JsonlMode,
         partitions: BTreeMap<String, u64>,
+        again: Vec<Again>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let input = path.display().to_string();
@@ -73,6 +77,7 @@ impl LineFile {
             max_event_size,
             mode,
             partitions,
+            again,
             clock,
             present: None,
             idle: None,
@@ -93,7 +98,25 @@ impl LineFile {
         if !self.find_incarnation(&file, stat.size)? {
             return self.nothing(&stat, now, None);
         }
+        if let Some(batch) = self.again(&file, room)? {
+            return Ok(Pulled::Batch(batch));
+        }
         self.read(&file, &stat, room, now)
+    }
+
+    /// What is to be tried again; `None` once there is no more of it.
+    fn again(&mut self, file: &File, room: Room) -> Result<Option<SourceBatch>, SourceError> {
+        let Some(present) = self.present.as_ref().filter(|_| !self.again.is_empty()) else {
+            return Ok(None);
+        };
+        let converter = Converter {
+            rules: &self.rules,
+            input: &self.input,
+            incarnation: &present.incarnation.name(),
+            max_event_size: self.max_event_size,
+        };
+        let batch = read_again(file, &mut self.again, &converter, room)?;
+        Ok(Some(batch).filter(|batch| !batch.changes.is_empty()))
     }
 
     fn open(&self) -> Result<File, SourceError> {

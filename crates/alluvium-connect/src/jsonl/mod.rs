@@ -10,6 +10,7 @@
 //!   without it if it is a whole JSON value.
 //! - No more than `max_event_size` of a line is held.
 
+mod again;
 mod convert;
 mod file;
 mod incarnation;
@@ -31,6 +32,7 @@ use async_trait::async_trait;
 
 use crate::event::{ContentRoots, EventRules};
 use crate::offload::Offloaded;
+pub use again::Again;
 use file::{LineFile, Pulled};
 use pipe::Pipe;
 
@@ -74,16 +76,17 @@ enum Input {
 
 impl JsonlSource {
     /// Reads the file at `path`; nothing is opened yet. `partitions` are the source's positions in the
-    /// checkpoint.
+    /// checkpoint; lines that are wanted `again` come first.
     pub fn file(
         spec: JsonlSpec,
         path: PathBuf,
         mode: JsonlMode,
         partitions: BTreeMap<String, u64>,
+        again: Vec<Again>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SourceError> {
         let (name, rules) = (spec.name.clone(), rules(&spec)?);
-        let file = LineFile::new(rules, path, spec.max_event_size, mode, partitions, clock);
+        let file = LineFile::new(rules, path, spec.max_event_size, mode, partitions, again, clock);
         Ok(Self::of(name, Input::File { work: Offloaded::new(file) }))
     }
 

@@ -32,7 +32,7 @@ fn event(id: &str, text: &str) -> String {
 fn source(path: &Path, mode: JsonlMode, checkpoint: &Checkpoint) -> JsonlSource {
     let partitions =
         checkpoint.0.get(&spec().name).map(|source| source.partitions.clone()).unwrap_or_default();
-    JsonlSource::file(spec(), path.to_owned(), mode, partitions, Arc::new(SystemClock)).unwrap()
+    JsonlSource::file(spec(), path.to_owned(), mode, partitions, vec![], Arc::new(SystemClock)).unwrap()
 }
 
 /// What was read, and the checkpoint after it. Applying it checks that progress joins end to end.
@@ -308,4 +308,37 @@ async fn waiting_for_standard_input_may_be_dropped() {
     drop(typing);
     assert_eq!(verb(&source.next(ROOM).await.unwrap().unwrap().changes[0]), "b=2");
     assert!(source.next(ROOM).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn lines_are_tried_again_where_they_still_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events.jsonl");
+    let lines = format!("{}\n{}\nno event\n", event("a", "one"), event("b", "two"));
+    std::fs::write(&path, &lines).unwrap();
+    let first = backfill(&path, &Checkpoint::default(), ROOM).await;
+    let again = |number: usize, position: Option<String>| {
+        let change = &first.changes[number];
+        let position = position.unwrap_or_else(|| change.origin.position.clone());
+        Again { doc_id: change.doc_id.clone(), position }
+    };
+    let wanted = vec![
+        again(1, None),
+        again(2, None),
+        again(0, Some(again(1, None).position)),
+        again(0, Some(format!("{}:1", path.display()))),
+        again(0, Some(format!("{}:999999", path.display()))),
+        again(0, Some("nowhere".to_owned())),
+    ];
+    let partitions = first.checkpoint.0[&spec().name].partitions.clone();
+    let clock = Arc::new(SystemClock);
+    let mut source = JsonlSource::file(spec(), path, JsonlMode::Backfill, partitions, wanted, clock).unwrap();
+    let mut read = Read::new(&first.checkpoint);
+    let narrow = Room { changes: 1, ..ROOM };
+    while let Some(batch) = source.next(narrow).await.unwrap() {
+        read.take(batch);
+    }
+    assert_eq!(read.verbs, ["? bad_event", "b=two"], "and no more of those that are not there");
+    assert_eq!(read.changes[0].doc_id, first.changes[2].doc_id);
+    assert_eq!(read.checkpoint.0[&spec().name].partitions, first.checkpoint.0[&spec().name].partitions);
 }

@@ -49,15 +49,19 @@ fn served() -> HashMap<String, Facts> {
     HashMap::from([("s/a".to_owned(), Facts { document: Some(document), policy, open: vec![] })])
 }
 
+fn planned(changes: Vec<Prepared>, facts: &HashMap<String, Facts>, context: &Context) -> Result<Plan> {
+    plan(Folded { changes, refused: vec![] }, facts, context)
+}
+
 #[test]
 fn the_same_access_list_is_nothing_to_publish() {
-    let plan = plan(vec![change(PreparedContent::Unsaid, declared("g"))], &served(), &context()).unwrap();
+    let plan = planned(vec![change(PreparedContent::Unsaid, declared("g"))], &served(), &context()).unwrap();
     assert!(plan.is_empty());
 }
 
 #[test]
 fn another_access_list_moves_rows_and_policy_together() {
-    let plan = plan(vec![change(PreparedContent::Unsaid, declared("h"))], &served(), &context()).unwrap();
+    let plan = planned(vec![change(PreparedContent::Unsaid, declared("h"))], &served(), &context()).unwrap();
     assert_eq!(plan.relist, [("s/a".to_owned(), acl("h"))]);
     assert_eq!(plan.policies.iter().map(|p| p.acl_readers.clone()).collect::<Vec<_>>(), [["h"]]);
     assert!(plan.documents.is_empty() && plan.chunks.is_empty());
@@ -65,7 +69,7 @@ fn another_access_list_moves_rows_and_policy_together() {
 
 #[test]
 fn a_refusal_keeps_the_good_version_and_still_applies_its_access() {
-    let plan = plan(vec![change(refusal(), declared("h"))], &served(), &context()).unwrap();
+    let plan = planned(vec![change(refusal(), declared("h"))], &served(), &context()).unwrap();
     assert_eq!(plan.quarantine.len(), 1);
     assert!(plan.remove.is_empty() && plan.documents.is_empty());
     assert_eq!(plan.relist.len(), 1, "a revocation is not delayed by bad content");
@@ -73,7 +77,7 @@ fn a_refusal_keeps_the_good_version_and_still_applies_its_access() {
 
 #[test]
 fn a_refused_stranger_gets_a_row_that_serves_nothing() {
-    let plan = plan(vec![change(refusal(), declared("g"))], &HashMap::new(), &context()).unwrap();
+    let plan = planned(vec![change(refusal(), declared("g"))], &HashMap::new(), &context()).unwrap();
     let states: Vec<_> = plan.documents.iter().map(|d| d.state.as_str()).collect();
     assert_eq!((states, plan.chunks.len(), plan.policies.len()), (vec!["quarantined"], 0, 1));
 }
@@ -82,20 +86,40 @@ fn a_refused_stranger_gets_a_row_that_serves_nothing() {
 fn a_deletion_leaves_a_tombstone_in_policy() {
     let delete = PreparedContent::Deleted { version: Version::observed() };
     let silent = AccessChange::Unsaid { default: None };
-    let plan = plan(vec![change(delete, silent)], &served(), &context()).unwrap();
+    let plan = planned(vec![change(delete, silent)], &served(), &context()).unwrap();
     assert_eq!(plan.remove, ["s/a"]);
     assert_eq!(plan.policies.iter().map(|p| p.deleted_seq).collect::<Vec<_>>(), [Some(7)]);
 }
 
 #[test]
 fn a_second_attempt_is_the_same_item() {
-    let first = plan(vec![change(refusal(), declared("g"))], &served(), &context()).unwrap();
+    let first = planned(vec![change(refusal(), declared("g"))], &served(), &context()).unwrap();
     let mut facts = served();
     facts.get_mut("s/a").unwrap().open = first.quarantine.clone();
     let later = Context { seq: 9, now: 2_000, ..context() };
-    let second = plan(vec![change(refusal(), declared("g"))], &facts, &later).unwrap();
+    let second = planned(vec![change(refusal(), declared("g"))], &facts, &later).unwrap();
     let summary: Vec<_> =
         second.quarantine.iter().map(|q| (q.id.clone(), q.attempts, q.entered_at)).collect();
     let expected: Vec<_> = first.quarantine.iter().map(|q| (q.id.clone(), 2, 1_000)).collect();
     assert_eq!(summary, expected);
+}
+
+#[test]
+fn what_is_refused_beside_a_change_is_quarantined_unless_it_came_too_late() {
+    let delete = PreparedContent::Deleted { version: Version::observed() };
+    let beside = || {
+        let PreparedContent::Refused(refused) = refusal() else { unreachable!() };
+        let silent = AccessChange::Unsaid { default: None };
+        (change(refusal(), silent), refused.refusal)
+    };
+    let folded = |content| Folded { changes: vec![change(content, declared("g"))], refused: vec![beside()] };
+    let both = plan(folded(delete), &served(), &context()).unwrap();
+    assert_eq!((both.quarantine.len(), both.counts.quarantined, both.counts.deleted), (1, 1, 1));
+    assert_eq!(both.quarantine.iter().filter(|row| row.resolved_seq.is_some()).count(), 0);
+    let mut facts = served();
+    let erased = Some(alluvium_core::policy::Erasure { seq: 3, undone_seq: None });
+    let policy = Policy { acl: acl("g"), acl_version: Version::observed(), deleted: None, erased };
+    facts.get_mut("s/a").unwrap().policy = Some(PolicyRow::of("s/a", "s", &policy, 1, 1));
+    let late = plan(folded(PreparedContent::Unsaid), &facts, &context()).unwrap();
+    assert!(late.quarantine.is_empty(), "an erased id is not asked for its content");
 }

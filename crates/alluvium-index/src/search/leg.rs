@@ -11,7 +11,7 @@ use lance_index::scalar::inverted::query::MatchQuery;
 use lancedb::DistanceType;
 use lancedb::query::{ExecutableQuery, QueryBase, Select};
 
-use crate::error::{IndexError, Result};
+use crate::error::{IndexError, Result, said};
 use crate::indexes::{Coverage, TEXT, VECTOR};
 use crate::reader::Index;
 use crate::rows;
@@ -134,7 +134,7 @@ impl<'a> Legs<'a> {
         };
         let batches = found.map_err(|e| IndexError::Storage {
             action: format!("searching table {}", self.chunks.name()),
-            message: e.to_string(),
+            message: said(&e),
         })?;
         let found = rows::from_batches::<HitRow>(self.chunks.name(), &batches)?;
         let mut hits: Vec<Hit> = found.into_iter().map(Hit::from).collect();

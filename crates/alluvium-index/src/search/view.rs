@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
-use crate::error::{IndexError, Result};
+use crate::error::{IndexError, Result, said};
 use crate::table::Table;
 use crate::tuning::Tuning;
 
@@ -26,7 +26,7 @@ impl View {
         client.map_err(|e| IndexError::MissingVersion {
             table: chunks.name().to_owned(),
             version: chunks.version(),
-            message: e.to_string(),
+            message: said(&e),
         })
     }
 

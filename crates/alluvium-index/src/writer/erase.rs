@@ -22,7 +22,7 @@ impl Writer {
         let (policy, row) = self.known_to_person(document).await?;
         let mut policy = policy.policy()?;
         if policy.is_erased() {
-            return Err(IndexError::Exists(format!("{document} is erased already")));
+            return Err(IndexError::Erased(document.to_string()));
         }
         let (head, _) = self.claimed().await?;
         let seq = head.seq + 1;

@@ -14,7 +14,8 @@ use alluvium_core::hash::Sha256;
 use alluvium_extract::WorkerPool;
 use alluvium_index::{ErrorKind, IndexError, Writer};
 use alluvium_runtime::{
-    FollowEnd, FollowSettings, Health, HealthSnapshot, InFlight, NoProgress, Pipeline, RunError, SourceRun,
+    FollowEnd, FollowSettings, Health, HealthSnapshot, InFlight, NoProgress, Pipeline, RunError,
+    SourceHealth, SourceRun,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -194,13 +195,18 @@ fn passing(error: &IndexError) -> bool {
     matches!(error.kind(), ErrorKind::Storage | ErrorKind::OtherGeneration)
 }
 
+fn source_line(source: &SourceHealth) -> String {
+    let braked = source.braked.as_ref().map(|brake| format!(", {} deletions withheld", brake.0.missing));
+    let braked = braked.unwrap_or_default();
+    format!("{} {} ({} seen{braked})", source.name, source.state, source.seen)
+}
+
 /// Health as one line of the log.
 struct HealthLine;
 
 impl Health for HealthLine {
     fn report(&self, health: &HealthSnapshot) {
-        let sources: Vec<String> =
-            health.sources.iter().map(|s| format!("{} {} ({} seen)", s.name, s.state, s.seen)).collect();
+        let sources: Vec<String> = health.sources.iter().map(source_line).collect();
         let oldest = health.oldest.as_ref().map(|o| format!(", oldest {o}")).unwrap_or_default();
         let published = health.published.as_ref();
         let published = published.map_or("nothing published yet".to_owned(), |p| {

@@ -2,7 +2,7 @@
 
 use alluvium_config::PipelineSpec;
 use alluvium_core::access::Principals;
-use alluvium_core::embed::Model;
+use alluvium_core::embed::{EmbedError, Model};
 use alluvium_index::{Index, Releases, SearchMode, SearchRequest, Target};
 
 use crate::cli::{self, Format, Mode};
@@ -37,11 +37,11 @@ pub(crate) async fn run(arguments: &cli::Search, format: Format) -> Result<Exit,
     };
     let vector = match arguments.mode {
         Mode::Fts => None,
-        Mode::Vector | Mode::Hybrid => Some(embedded(&spec, &index, &arguments.query)?),
+        mode => embedded(&spec, &index, &arguments.query, mode)?,
     };
     let request = SearchRequest {
         principals: &principals,
-        mode: mode(arguments.mode),
+        mode: if vector.is_some() { mode(arguments.mode) } else { SearchMode::Fts },
         text: &arguments.query,
         vector: vector.as_deref(),
         limit: usize::from(arguments.limit),
@@ -64,11 +64,20 @@ async fn at_release(spec: &PipelineSpec, newest: &Index, target: &str) -> Result
     opened.await.map_err(|e| at_index(spec, e))
 }
 
-/// The query as the model of the index embeds it.
-fn embedded(spec: &PipelineSpec, index: &Index, query: &str) -> Result<Vec<f32>, Failure> {
+/// The query as the model of the index embeds it. A text of which the model knows no word has no vector:
+/// a search by both is one by words then.
+fn embedded(
+    spec: &PipelineSpec,
+    index: &Index,
+    query: &str,
+    mode: Mode,
+) -> Result<Option<Vec<f32>>, Failure> {
     let shape = Shape::open(spec)?;
     check_generation(spec, index.record(), &shape.fingerprint)?;
-    Ok(shape.model.session()?.embed_query(query)?)
+    match shape.model.session()?.embed_query(query) {
+        Err(EmbedError::BadVector(_)) if mode == Mode::Hybrid => Ok(None),
+        vector => Ok(Some(vector?)),
+    }
 }
 
 fn mode(mode: Mode) -> SearchMode {
