@@ -378,7 +378,7 @@ impl IndexWriter for Writer {
     }
 
     async fn maintain(&mut self) -> std::result::Result<(), CommitError> {
-        let result = self.try_maintain().await;
+        let result = Box::pin(self.try_maintain()).await;
         Ok(self.unclaim_on_error(result)?)
     }
 

@@ -316,10 +316,9 @@ async fn closed_since(root: &Path) -> (Index, Index) {
     let mut w = writer(root).await;
     let near = |i: usize| {
         let mut change = upsert(&format!("s/{i}"), &format!("word word word {i}"), acl(&["g"]));
-        let alluvium_core::document::PreparedContent::Indexed(content) = &mut change.content else {
-            panic!()
-        };
-        content.chunks[0].vector = vector("word");
+        if let alluvium_core::document::PreparedContent::Indexed(content) = &mut change.content {
+            content.chunks[0].vector = vector("word");
+        }
         change
     };
     let far = |i: usize| upsert(&format!("s/{i}"), &format!("word and much else besides {i}"), acl(&["g"]));
