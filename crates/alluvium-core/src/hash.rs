@@ -38,12 +38,8 @@ impl Sha256 {
     }
 
     fn finish(hasher: sha2::Sha256) -> Self {
-        use fmt::Write;
-        let mut hex = String::with_capacity(64);
-        for byte in hasher.finalize() {
-            let _ = write!(hex, "{byte:02x}");
-        }
-        Self(hex)
+        let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+        Self(hasher.finalize().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect())
     }
 
     /// The digest as text.

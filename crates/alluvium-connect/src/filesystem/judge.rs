@@ -32,28 +32,40 @@ pub(crate) fn judge(
     known: Option<&KnownDocument>,
     same_content: bool,
     access: &AccessChange,
+    lists: &mut ListHashes,
     reprocess: Reprocess,
 ) -> Verdict {
     let Some(known) = known.filter(|k| k.state != DocumentState::Deleted) else { return Verdict::Full };
     if reprocess == Reprocess::All || !same_content {
         return Verdict::Full;
     }
-    match (same_access(known, access), known.state) {
+    match (same_access(known, access, lists), known.state) {
         (true, _) => Verdict::Unchanged,
         (false, DocumentState::Indexed) => Verdict::Access,
         (false, _) => Verdict::Full,
     }
 }
 
-fn same_access(known: &KnownDocument, access: &AccessChange) -> bool {
-    let nobody = || Acl::nobody().hash();
-    let (now, before): (Sha256, Option<Sha256>) = match access {
-        AccessChange::Declared { acl, .. } => (acl.hash(), known.acl_hash.clone()),
+fn same_access(known: &KnownDocument, access: &AccessChange, lists: &mut ListHashes) -> bool {
+    match (access, &known.acl_hash) {
+        (AccessChange::Declared { acl, .. }, before) => before.as_ref() == Some(lists.of(acl)),
         // Without a policy nobody may read either, which is all that an unreadable list asks for.
-        AccessChange::Unreadable(_) => (nobody(), Some(known.acl_hash.clone().unwrap_or_else(nobody))),
-        AccessChange::Unsaid { .. } => return true,
-    };
-    before == Some(now)
+        (AccessChange::Unreadable(_), None) | (AccessChange::Unsaid { .. }, _) => true,
+        (AccessChange::Unreadable(_), Some(before)) => before == lists.of(&Acl::nobody()),
+    }
+}
+
+/// Hashes of access lists. Neighbours mostly share one list, so the last one is remembered.
+#[derive(Debug, Default)]
+pub(crate) struct ListHashes {
+    last: Option<(Acl, Sha256)>,
+}
+
+impl ListHashes {
+    fn of(&mut self, acl: &Acl) -> &Sha256 {
+        let last = self.last.take().filter(|(known, _)| known == acl);
+        &self.last.insert(last.unwrap_or_else(|| (acl.clone(), acl.hash()))).1
+    }
 }
 
 #[cfg(test)]
@@ -83,6 +95,7 @@ mod tests {
         use DocumentState::{Deleted, Indexed, Quarantined};
         let declared = |reader| AccessChange::Declared { version: Version::observed(), acl: acl(reader) };
         let bad = AccessChange::Unreadable(Refusal::new(Stage::Access, Cause::BadAccessList, ""));
+        let lists = &mut ListHashes::default();
         let a = Some(acl("a").hash());
         let nobody = Some(Acl::nobody().hash());
         let cases = [
@@ -100,12 +113,12 @@ mod tests {
         for (state, hash, same, access, expected) in cases {
             let known = known(state, hash.clone());
             assert_eq!(
-                judge(Some(&known), same, &access, Reprocess::Changed),
+                judge(Some(&known), same, &access, lists, Reprocess::Changed),
                 expected,
                 "{known:?} {access:?}"
             );
-            assert_eq!(judge(Some(&known), same, &access, Reprocess::All), Verdict::Full);
+            assert_eq!(judge(Some(&known), same, &access, lists, Reprocess::All), Verdict::Full);
         }
-        assert_eq!(judge(None, true, &declared("a"), Reprocess::Changed), Verdict::Full);
+        assert_eq!(judge(None, true, &declared("a"), lists, Reprocess::Changed), Verdict::Full);
     }
 }

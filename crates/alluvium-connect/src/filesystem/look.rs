@@ -10,7 +10,7 @@ use alluvium_core::version::Version;
 use jiff::Timestamp;
 
 use super::Reprocess;
-use super::judge::{Verdict, judge};
+use super::judge::{ListHashes, Verdict, judge};
 use super::listing::Entry;
 use super::local_id::{doc_id, file_uri};
 use super::read::{Outcome, read};
@@ -26,6 +26,7 @@ pub(crate) struct Looker {
     pub(crate) source: SourceName,
     pub(crate) root: Root,
     pub(crate) access: AccessLists,
+    pub(crate) lists: ListHashes,
     pub(crate) max_file_size: u64,
     pub(crate) metadata: Vec<String>,
     pub(crate) fingerprint: Sha256,
@@ -76,7 +77,7 @@ impl Looker {
             && let Ok(stat) = self.root.stat(entry.real())
             && self.stands(known, &stat)
         {
-            match judge(Some(known), true, &access, self.reprocess) {
+            match judge(Some(known), true, &access, &mut self.lists, self.reprocess) {
                 Verdict::Unchanged => return Looked::Unchanged(None),
                 Verdict::Access => {
                     let stamp = known.stamp.clone();
@@ -116,7 +117,7 @@ impl Looker {
     }
 
     fn read(
-        &self,
+        &mut self,
         entry: &Entry,
         id: &DocId,
         known: Option<&KnownDocument>,
@@ -128,7 +129,7 @@ impl Looker {
         // A file that would not hold still gets no stamp: the next scan reads it again.
         let stamp = steady.then(|| stat.content_stamp(self.started.as_nanosecond()));
         let same = known.is_some_and(|k| k.content_hash.as_ref() == Some(&hash) && self.same_pipeline(k));
-        let content = match judge(known, same, &access, self.reprocess) {
+        let content = match judge(known, same, &access, &mut self.lists, self.reprocess) {
             Verdict::Unchanged => return Looked::Unchanged(stamp),
             Verdict::Access => None,
             Verdict::Full => Some(ContentChange::Upsert(Box::new(Upsert {
@@ -147,7 +148,7 @@ impl Looker {
 
     /// Content that can't be had is the same if the same refusal was recorded of the same file.
     fn refused(
-        &self,
+        &mut self,
         id: &DocId,
         known: Option<&KnownDocument>,
         access: AccessChange,
@@ -156,7 +157,7 @@ impl Looker {
     ) -> Looked {
         let stamp = refused_stamp(refusal.cause, stat);
         let same = known.is_some_and(|k| k.stamp.as_deref() == Some(stamp.as_str()));
-        let content = match judge(known, same, &access, self.reprocess) {
+        let content = match judge(known, same, &access, &mut self.lists, self.reprocess) {
             Verdict::Unchanged => return Looked::Unchanged(None),
             Verdict::Access => None,
             Verdict::Full => {

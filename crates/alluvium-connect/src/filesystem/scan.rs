@@ -17,6 +17,7 @@ use alluvium_core::source::{Room, SourceBatch, SourceError};
 use alluvium_core::version::Version;
 use jiff::Timestamp;
 
+use super::judge::ListHashes;
 use super::listing::{Entry, Walk, media_type};
 use super::local_id::lies_at;
 use super::look::{Looked, Looker, POSITION};
@@ -126,6 +127,7 @@ impl Scan {
             source: tree.spec.name.clone(),
             root,
             access: AccessLists::new(listing.sidecars, tree.spec.default_acl.clone()),
+            lists: ListHashes::default(),
             max_file_size: tree.spec.max_file_size,
             metadata: tree.spec.metadata.clone(),
             fingerprint: tree.fingerprint.clone(),
