@@ -2,14 +2,12 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use alluvium_core::document::KnownDocument;
 use alluvium_core::id::SourceName;
 use alluvium_core::ledger::{Record, TableRole};
 use datafusion_expr::{Expr, col, lit};
 use jiff::Timestamp;
-use lance::session::Session;
 use serde::Serialize;
 
 use crate::error::Result;
@@ -20,6 +18,7 @@ use crate::ledger::Ledger;
 use crate::lock::Lock;
 use crate::rows::{self, QuarantineRow, timestamp};
 use crate::search::View;
+use crate::storage;
 use crate::tables::Tables;
 
 /// An index at one record: every read of it is of one consistent snapshot.
@@ -95,14 +94,14 @@ impl Index {
         }
         let head = Ledger::open(&layout)?.head().await?;
         let Some(record) = head.filter(|record| !record.tables.is_empty()) else { return Ok(None) };
-        let tables = Tables::open(&layout, &record, &Arc::new(Session::default())).await?;
+        let tables = Tables::open(&layout, &record, &storage::session()).await?;
         Ok(Some(Self::new(record, tables)))
     }
 
     /// Opens an earlier record.
     pub async fn open_at(root: &Path, record: &Record) -> Result<Self> {
         let layout = Layout::new(root);
-        let tables = Tables::open(&layout, record, &Arc::new(Session::default())).await?;
+        let tables = Tables::open(&layout, record, &storage::session()).await?;
         Ok(Self::new(record.clone(), tables))
     }
 

@@ -6,6 +6,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use lance::io::ObjectStoreRegistry;
+use lance::session::Session;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use serde::{Deserialize, Serialize};
@@ -32,6 +34,17 @@ pub(crate) fn folder_store(folder: &Path) -> Result<Arc<dyn ObjectStore>> {
         message: error.to_string(),
     })?;
     Ok(Arc::new(store))
+}
+
+/// Bytes of indexes, and of manifests and file footers, that one writer or reader of the index holds. What
+/// Lance holds by default, 7 GiB, is more than a daemon may take: each maintenance makes new index files,
+/// and the old ones stay until something pushes them out.
+const INDEX_CACHE: usize = 64 << 20;
+const METADATA_CACHE: usize = 32 << 20;
+
+/// What the tables of one writer or reader share.
+pub(crate) fn session() -> Arc<Session> {
+    Arc::new(Session::new(INDEX_CACHE, METADATA_CACHE, Arc::new(ObjectStoreRegistry::default())))
 }
 
 /// Makes everything on the file system of `path` durable. One call covers every file of a commit.

@@ -132,7 +132,7 @@ impl Writer {
         let mut writer = Self {
             layout,
             ledger,
-            session: Arc::new(Session::default()),
+            session: storage::session(),
             id: WriterId {
                 nonce: String::new(),
                 host: host(),
