@@ -70,3 +70,82 @@ fn a_refused_event_is_read_again_when_a_person_wants_it() {
     assert_eq!(world.quarantine().len(), 0);
     assert_eq!(world.backfilled(0)["published"], false);
 }
+
+/// An event whose content is no PDF, though it says so.
+fn broken(id: &str, version: u64) -> String {
+    let content = serde_json::json!({"base64": "bm8gcGRm", "media_type": "application/pdf"});
+    let event = serde_json::json!({"schema": "alluvium.document_change.v1", "op": "upsert", "id": id,
+        "version": version, "content": content});
+    event.to_string() + "\n"
+}
+
+#[test]
+fn older_content_is_served_and_does_not_stand_for_a_newer_one_that_was_refused() {
+    for apart in [false, true] {
+        let world = world();
+        let send = |line: &str| {
+            world.append(EVENT_FILE, line);
+            if apart {
+                world.backfill();
+            }
+        };
+        send(&event("p", "upsert", 1, Some("The rivers rise.")));
+        for id in ["p", "q"] {
+            send(&broken(id, 3));
+            send(&event(id, "upsert", 2, Some("The rivers fall.")));
+        }
+        world.backfill();
+        assert_eq!(texts(&world), ["The rivers fall.", "The rivers fall."], "apart: {apart}");
+        let waiting: Vec<_> = world.quarantine().into_iter().map(|(id, _)| id).collect();
+        assert_eq!(waiting, ["events/p", "events/q"], "apart: {apart}");
+        for id in ["p", "q"] {
+            send(&event(id, "upsert", 4, Some("The rivers stand.")));
+        }
+        world.backfill();
+        assert_eq!(texts(&world), ["The rivers stand.", "The rivers stand."]);
+        assert_eq!(world.quarantine().len(), 0, "apart: {apart}");
+    }
+}
+
+#[test]
+fn a_line_that_was_too_long_is_read_once_the_limit_is_raised() {
+    let world = world();
+    let limited = |most: &str| {
+        let more = format!("{EVENTS}\nmax_event_size = {most:?}");
+        let more: &'static str = Box::leak(more.into_boxed_str());
+        world.pipeline("pipeline.toml", &Pipeline { more, ..Pipeline::default() });
+    };
+    limited("1KiB");
+    let long = "The rivers rise. ".repeat(200);
+    world.append(EVENT_FILE, &event("p", "upsert", 1, Some(&long)));
+    assert_eq!(world.backfilled(3)["documents"]["quarantined"], 1);
+    limited("1MiB");
+    let retry = ["quarantine", "retry", "pipeline.toml", "--format", "json"];
+    let retried = world.run(&retry).expect(0).json();
+    assert_eq!(retried["run"]["documents"]["indexed"], 1, "{retried}");
+    assert!(texts(&world).iter().all(|text| text.contains("rivers rise")));
+    assert_eq!(world.quarantine().len(), 0);
+}
+
+#[test]
+fn a_rollback_says_that_an_event_file_does_not_reach_back() {
+    let world = world();
+    world.append(EVENT_FILE, &event("p", "upsert", 1, Some("The rivers rise.")));
+    world.backfilled(0);
+    let then = format!("seq:{}", world.status()["live"]["seq"]);
+    world.append(EVENT_FILE, &event("p", "upsert", 2, Some("The rivers fall.")));
+    world.backfilled(0);
+    let plan = |code: i32, more: &[&str]| {
+        let args = [&["rollback", "pipeline.toml", "--to", &then, "--format", "json"], more].concat();
+        world.run(&args).expect(code)
+    };
+    assert_eq!(plan(0, &["--dry-run"]).json()["unreplayable"], serde_json::json!([]));
+    // As logrotate does.
+    fs::write(world.path(EVENT_FILE), event("r", "upsert", 1, Some("The lakes freeze."))).unwrap();
+    world.backfilled(0);
+    let lost = plan(0, &["--dry-run"]).json();
+    assert_eq!(lost["unreplayable"][0]["source"], "events", "{lost}");
+    assert_eq!(plan(1, &[]).error()[0], "not_replayable");
+    plan(0, &["--accept-loss"]);
+    assert_eq!(texts(&world), ["The rivers rise."]);
+}

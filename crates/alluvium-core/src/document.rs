@@ -68,6 +68,18 @@ pub enum PreparedContent {
     Refused(Box<RefusedContent>),
 }
 
+impl PreparedContent {
+    /// The content's version, where the change says something of content.
+    pub fn version(&self) -> Option<&Version> {
+        match self {
+            Self::Unsaid => None,
+            Self::Indexed(content) => Some(&content.version),
+            Self::Deleted { version } => Some(version),
+            Self::Refused(content) => Some(&content.version),
+        }
+    }
+}
+
 /// Content that can be served.
 #[derive(Debug, Clone)]
 pub struct IndexedContent {

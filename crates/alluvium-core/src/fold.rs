@@ -7,8 +7,7 @@ use std::collections::HashMap;
 use crate::change::AccessChange;
 use crate::document::{Prepared, PreparedContent};
 use crate::guard::conflict;
-use crate::quarantine::Refusal;
-use crate::version::Version;
+use crate::quarantine::{Refusal, Stage};
 
 /// A batch with one change a document.
 #[derive(Debug, Default)]
@@ -58,6 +57,8 @@ fn merge(earlier: &mut Prepared, mut later: Prepared, refused: &mut Vec<(Prepare
                 refused.push((beaten, refusal));
             }
             let Prepared { content, origin, .. } = content_of(&mut later);
+            refused
+                .retain(|(change, _)| change.doc_id != earlier.doc_id || !mends(&content, &change.content));
             (earlier.content, earlier.origin) = (content, origin);
         }
     }
@@ -68,6 +69,12 @@ fn merge(earlier: &mut Prepared, mut later: Prepared, refused: &mut Vec<(Prepare
         }
         _ => earlier.access = later.access,
     }
+}
+
+/// Whether content that goes on makes good for content that was refused before it.
+fn mends(content: &PreparedContent, refused: &PreparedContent) -> bool {
+    let versions = content.version().zip(refused.version());
+    versions.is_some_and(|(version, refused)| version.order(refused) != Some(Ordering::Less))
 }
 
 /// Takes the content out of a change, as a change that says nothing of access.
@@ -82,8 +89,8 @@ fn content_of(change: &mut Prepared) -> Prepared {
 
 fn content_winner(later: &PreparedContent, earlier: &PreparedContent) -> Winner {
     use PreparedContent::{Deleted, Indexed, Refused};
-    let (Some(l), Some(e)) = (version_of(later), version_of(earlier)) else {
-        return if version_of(later).is_some() { Winner::Later } else { Winner::Earlier };
+    let (Some(l), Some(e)) = (later.version(), earlier.version()) else {
+        return if later.version().is_some() { Winner::Later } else { Winner::Earlier };
     };
     match (l.order(e), later, earlier) {
         // A refusal takes nothing out of service, so it stands in the way of no content.
@@ -93,20 +100,11 @@ fn content_winner(later: &PreparedContent, earlier: &PreparedContent) -> Winner 
         (Some(Ordering::Less), ..) => Winner::Earlier,
         (_, Refused(r), Indexed(_) | Deleted { .. }) => Winner::EarlierAgainst(r.refusal.clone()),
         (Some(Ordering::Equal), Indexed(a), Indexed(b)) if a.content_hash != b.content_hash => {
-            Winner::EarlierAgainst(conflict(l))
+            Winner::EarlierAgainst(conflict(Stage::Guard, l))
         }
         // The deletion has this very version: the upsert came before it.
         (Some(Ordering::Equal), Indexed(_), Deleted { .. }) => Winner::Earlier,
         _ => Winner::Later,
-    }
-}
-
-fn version_of(content: &PreparedContent) -> Option<&Version> {
-    match content {
-        PreparedContent::Unsaid => None,
-        PreparedContent::Indexed(c) => Some(&c.version),
-        PreparedContent::Deleted { version } => Some(version),
-        PreparedContent::Refused(r) => Some(&r.version),
     }
 }
 
@@ -116,7 +114,7 @@ fn access_winner(later: &AccessChange, earlier: &AccessChange) -> Winner {
         (Unsaid { .. }, _) => Winner::Earlier,
         (Declared { version: l, acl: a }, Declared { version: e, acl: b }) => match l.order(e) {
             Some(Ordering::Less) => Winner::Earlier,
-            Some(Ordering::Equal) if a != b => Winner::EarlierAgainst(conflict(l)),
+            Some(Ordering::Equal) if a != b => Winner::EarlierAgainst(conflict(Stage::Access, l)),
             _ => Winner::Later,
         },
         _ => Winner::Later,
@@ -131,8 +129,8 @@ mod tests {
     use crate::document::RefusedContent;
     use crate::hash::Sha256;
     use crate::id::DocId;
-    use crate::quarantine::{Cause, Stage};
-    use crate::version::VersionKind;
+    use crate::quarantine::Cause;
+    use crate::version::{Version, VersionKind};
 
     fn v(value: u64) -> Version {
         Version { incarnation: String::new(), kind: VersionKind::Producer, value }
@@ -160,7 +158,7 @@ mod tests {
         ]);
         assert_eq!(folded.changes.iter().map(|p| p.doc_id.as_str()).collect::<Vec<_>>(), ["s/a", "s/b"]);
         let first = folded.changes.first().unwrap();
-        assert_eq!(version_of(&first.content), Some(&v(3)));
+        assert_eq!(first.content.version(), Some(&v(3)));
         assert!(matches!(&first.access, AccessChange::Declared { version, .. } if *version == v(9)));
     }
 
@@ -179,7 +177,7 @@ mod tests {
     /// The version that goes on and those that are refused beside it.
     fn outcome(changes: Vec<Prepared>) -> (Option<u64>, Vec<u64>) {
         let folded = fold(changes);
-        let value = |change: &Prepared| version_of(&change.content).map(|version| version.value);
+        let value = |change: &Prepared| change.content.version().map(|version| version.value);
         (
             folded.changes.first().and_then(value),
             folded.refused.iter().filter_map(|(c, _)| value(c)).collect(),
@@ -193,6 +191,8 @@ mod tests {
         assert_eq!(outcome(vec![refuse("s/a", 1), delete("s/a", 2)]), (Some(2), vec![]), "it is mended");
         assert_eq!(outcome(vec![refuse("s/a", 2), delete("s/a", 1)]), (Some(1), vec![2]));
         assert_eq!(outcome(vec![refuse("s/a", 1), refuse("s/a", 2)]), (Some(2), vec![]));
+        let mended = vec![delete("s/a", 1), refuse("s/a", 2), refuse("s/a", 4), delete("s/a", 3)];
+        assert_eq!(outcome(mended), (Some(3), vec![4]), "each by what is not older");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::cmp::Ordering;
 
 use crate::access::Acl;
 use crate::change::AccessChange;
-use crate::document::{DocumentState, PreparedContent};
+use crate::document::{DocumentState, Prepared, PreparedContent};
 use crate::hash::Sha256;
 use crate::policy::Policy;
 use crate::quarantine::{Cause, Refusal, Stage};
@@ -33,17 +33,16 @@ pub struct Known {
 }
 
 impl Known {
-    /// Whether a content change comes too late to be worth a word: its document is erased, or known in a
-    /// later version.
-    pub fn is_beyond(&self, content: &PreparedContent) -> bool {
+    /// Whether a change of one half comes too late to be worth a word: its document is erased, or known in
+    /// a later version.
+    pub fn is_beyond(&self, change: &Prepared) -> bool {
         let erased = self.policy.as_ref().is_some_and(Policy::is_erased);
-        let version = match content {
-            PreparedContent::Unsaid => None,
-            PreparedContent::Indexed(c) => Some(&c.version),
-            PreparedContent::Refused(r) => Some(&r.version),
-            PreparedContent::Deleted { version } => Some(version),
+        let content = change.content.version().and_then(|version| order_to_known(self, version));
+        let access = match (&change.access, &self.policy) {
+            (AccessChange::Declared { version, .. }, Some(policy)) => version.order(&policy.acl_version),
+            _ => None,
         };
-        erased || version.is_some_and(|v| order_to_known(self, v) == Some(Ordering::Less))
+        erased || content == Some(Ordering::Less) || access == Some(Ordering::Less)
     }
 }
 
@@ -139,7 +138,7 @@ fn judge_upsert(known: &Known, version: &Version, hash: &Sha256, pipeline: &Sha2
     }
     let same = content.hash.as_ref() == Some(hash);
     match order {
-        Some(Ordering::Equal) if !same => ContentVerdict::Refuse(conflict(version)),
+        Some(Ordering::Equal) if !same => ContentVerdict::Refuse(conflict(Stage::Guard, version)),
         _ if !same || content.pipeline_fingerprint != *pipeline => ContentVerdict::Replace,
         Some(Ordering::Greater) => ContentVerdict::Touch,
         _ => ContentVerdict::Unchanged,
@@ -157,7 +156,9 @@ fn judge_delete(known: &Known, version: &Version) -> ContentVerdict {
 
 /// The order of `version` to the newest that is known: the content's, or that of its deletion.
 fn order_to_known(known: &Known, version: &Version) -> Option<Ordering> {
-    let content = known.content.as_ref().map(|c| &c.version);
+    // A version that was refused is not there, so it stands in the way of no older one.
+    let content = known.content.as_ref().filter(|c| c.state != DocumentState::Quarantined);
+    let content = content.map(|c| &c.version);
     let deleted = known.policy.as_ref().and_then(|p| p.deleted.as_ref()).map(|t| &t.version);
     let orders = [content, deleted].into_iter().flatten().filter_map(|k| version.order(k));
     orders.min()
@@ -185,16 +186,16 @@ fn judge_declared(policy: &Policy, version: &Version, acl: &Acl) -> AccessVerdic
     match version.order(&policy.acl_version) {
         Some(Ordering::Less) => AccessVerdict::Keep,
         Some(Ordering::Equal) if same => AccessVerdict::Keep,
-        Some(Ordering::Equal) => AccessVerdict::Refuse(conflict(version)),
+        Some(Ordering::Equal) => AccessVerdict::Refuse(conflict(Stage::Access, version)),
         None if same => AccessVerdict::Keep,
         _ => AccessVerdict::Set { acl: acl.clone(), version: version.clone() },
     }
 }
 
-/// The same version over something else.
-pub(crate) fn conflict(version: &Version) -> Refusal {
+/// The same version over something else. The stage says of which half, and so what mends it.
+pub(crate) fn conflict(stage: Stage, version: &Version) -> Refusal {
     let detail = format!("version {} is there already with another hash", version.value);
-    Refusal::new(Stage::Guard, Cause::VersionConflict, detail)
+    Refusal::new(stage, Cause::VersionConflict, detail)
 }
 
 #[cfg(test)]

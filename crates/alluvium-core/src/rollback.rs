@@ -8,6 +8,7 @@
 //! | yes | another access list | served as it was then, under the list of now |
 //! | yes | unchanged | served as it was then |
 //! | no | | not served |
+//! | deleted | made anew | not served, and deleted again |
 
 use std::collections::{HashMap, HashSet};
 
@@ -47,6 +48,9 @@ pub struct Outcome {
     pub erasures_kept: Vec<String>,
     /// Deleted since and brought back: their policies forget the deletion.
     pub revived: Vec<String>,
+    /// Deleted in the record, made anew since, and gone again: their policies must say so, or an older
+    /// record would serve them.
+    pub reburied: Vec<String>,
     /// Served under the access list of now, which is another than the record's rows carry.
     pub relisted: Vec<(String, Acl)>,
 }
@@ -67,6 +71,9 @@ pub fn decide(
             outcome.restored.push(id.clone());
         }
     }
+    let alive = |id: &String| changed.get(id).is_some_and(|changed| changed.policy.deleted.is_none());
+    let gone_then = then.iter().filter(|(_, content)| content.state == DocumentState::Deleted);
+    outcome.reburied = gone_then.map(|(id, _)| id).filter(|id| alive(id)).cloned().collect();
     let dropped: HashSet<&String> = outcome.dropped().collect();
     let indexed = |content: &Content| content.state == DocumentState::Indexed;
     let goes = |id: &String| !then.get(id).is_some_and(indexed) || dropped.contains(id);
@@ -114,6 +121,7 @@ impl Outcome {
             &mut self.deletions_kept,
             &mut self.erasures_kept,
             &mut self.revived,
+            &mut self.reburied,
         ] {
             ids.sort_unstable();
         }

@@ -6,6 +6,7 @@
 //! - a refusal leaves chunks as they are, and always leaves a quarantine row;
 //! - an empty plan means that there is nothing to publish.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use alluvium_core::access::Acl;
@@ -117,6 +118,19 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Quarantines a change. One that comes twice in a batch is one item.
+    fn refuse(&mut self, row: QuarantineRow) {
+        match self.quarantine.iter_mut().find(|known| known.id == row.id) {
+            Some(known) => *known = row,
+            None => {
+                self.quarantine.push(row);
+                self.counts.quarantined += 1;
+            }
+        }
+    }
+}
+
 /// Plans folded changes over the facts of their documents.
 pub(crate) fn plan(folded: Folded, facts: &HashMap<String, Facts>, context: &Context) -> Result<Plan> {
     let mut plan = Plan::default();
@@ -124,9 +138,8 @@ pub(crate) fn plan(folded: Folded, facts: &HashMap<String, Facts>, context: &Con
     // Before the changes, which may mend what is refused beside others.
     for (change, refusal) in &folded.refused {
         let facts = facts.get(change.doc_id.as_str()).unwrap_or(&nothing);
-        if !facts.known()?.is_beyond(&change.content) {
-            plan.quarantine.push(build::quarantine_row(change, refusal, facts, context));
-            plan.counts.quarantined += 1;
+        if !facts.known()?.is_beyond(change) {
+            plan.refuse(build::quarantine_row(change, refusal, facts, context));
         }
     }
     for change in folded.changes {
@@ -194,10 +207,15 @@ impl Planner<'_> {
         let mut policy = self.known.policy.clone();
         match access {
             AccessVerdict::Set { acl, version } => set_acl(&mut policy, acl.clone(), version.clone()),
-            AccessVerdict::Hide(_) => set_acl(&mut policy, Acl::nobody(), Version::observed()),
-            AccessVerdict::Missing
-                if matches!(content, ContentVerdict::Refuse(_) | ContentVerdict::Delete) =>
-            {
+            // The version stays: an older list that comes again must not look new beside one that can't
+            // be read.
+            AccessVerdict::Hide(_) => {
+                let version = policy.as_ref().map_or_else(Version::observed, |p| p.acl_version.clone());
+                set_acl(&mut policy, Acl::nobody(), version);
+            }
+            // A tombstone needs a row. A refusal does not: without one nobody may read either, and the
+            // source's default can still be taken once there is one.
+            AccessVerdict::Missing if matches!(content, ContentVerdict::Delete) => {
                 set_acl(&mut policy, Acl::nobody(), Version::observed());
             }
             _ => {}
@@ -227,8 +245,7 @@ impl Planner<'_> {
         };
         for refusal in content_refusal.into_iter().chain(access_refusal) {
             let row = build::quarantine_row(change, refusal, self.facts, self.context);
-            self.plan.quarantine.push(row);
-            self.plan.counts.quarantined += 1;
+            self.plan.refuse(row);
         }
         self.resolve(change, content, access);
     }
@@ -245,7 +262,10 @@ impl Planner<'_> {
             || (declared && *access == AccessVerdict::Keep);
         let access_stage = Stage::Access.to_string();
         for open in &self.facts.open {
-            let mended = if open.stage == access_stage { access_good } else { content_good };
+            let mended = match open.stage == access_stage {
+                true => access_good,
+                false => content_good && !is_older(&change.content, open),
+            };
             let again = self.plan.quarantine.iter().any(|q| q.id == open.id);
             if mended && !again {
                 let (resolved_at, resolved_seq) =
@@ -342,6 +362,13 @@ impl Planner<'_> {
     fn has_chunks(&self) -> bool {
         self.known.content.as_ref().is_some_and(|c| c.state == DocumentState::Indexed)
     }
+}
+
+/// Whether content is of an older version than the one that an item refused: that one is still missing.
+fn is_older(content: &PreparedContent, item: &QuarantineRow) -> bool {
+    let refused = rows::version("quarantine", &item.version).ok();
+    let version = content.version();
+    version.zip(refused).is_some_and(|(version, refused)| version.order(&refused) == Some(Ordering::Less))
 }
 
 fn set_acl(policy: &mut Option<Policy>, acl: Acl, acl_version: Version) {

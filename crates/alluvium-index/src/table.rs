@@ -40,11 +40,7 @@ impl Table {
     pub(crate) async fn open(name: &str, path: &Path, version: u64, session: Arc<Session>) -> Result<Self> {
         let builder =
             DatasetBuilder::from_uri(path.to_string_lossy()).with_version(version).with_session(session);
-        let dataset = builder.load().await.map_err(|e| IndexError::MissingVersion {
-            table: name.to_owned(),
-            version,
-            message: said(&e),
-        })?;
+        let dataset = builder.load().await.map_err(|e| open_error(name, version, e))?;
         Ok(Self { name: name.to_owned(), dataset: Arc::new(dataset) })
     }
 
@@ -248,6 +244,17 @@ impl Table {
             None => tags.create(LIVE, self.version()).await,
         };
         moved.map_err(IndexError::storage(action))
+    }
+}
+
+/// What is not there is a broken index; anything else may pass.
+fn open_error(name: &str, version: u64, error: lance::Error) -> IndexError {
+    use lance::Error::{DatasetNotFound, NotFound, VersionNotFound};
+    match error {
+        DatasetNotFound { .. } | NotFound { .. } | VersionNotFound { .. } => {
+            IndexError::MissingVersion { table: name.to_owned(), version, message: said(&error) }
+        }
+        error => IndexError::storage(format!("opening table {name} at version {version}"))(error),
     }
 }
 

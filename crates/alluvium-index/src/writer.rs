@@ -159,6 +159,7 @@ impl Writer {
         self.claimed = false;
         self.id.nonce = Uuid::new_v4().to_string();
         let head = self.ledger.head().await?;
+        self.refuse_shrunk(head.as_ref())?;
         let mut tables = None;
         if let Some(head) = &head {
             check_owner(&self.layout, head, &self.pipeline, &self.fingerprint, &self.generation)?;
@@ -235,12 +236,25 @@ impl Writer {
     async fn refresh_head(&mut self) -> Result<()> {
         let found = self.ledger.head().await?;
         let known = self.head.as_ref().map_or(0, |h| h.seq);
+        self.refuse_shrunk(found.as_ref())?;
         if let Some(f) = found.as_ref().filter(|f| f.seq > known && f.writer.nonce != self.id.nonce) {
             let (pid, host, at) = (f.writer.pid, &f.writer.host, f.created_at);
             return Err(IndexError::Fenced(format!("process {pid} on {host} has written since, at {at}")));
         }
         self.head = found;
         Ok(())
+    }
+
+    /// A ledger never gets shorter. One that did is another one, such as the empty folder beneath a mount
+    /// that is gone, and building on it would make a second index.
+    fn refuse_shrunk(&self, found: Option<&Record>) -> Result<()> {
+        match &self.head {
+            Some(head) if found.is_none_or(|found| found.seq < head.seq) => Err(IndexError::Storage {
+                action: format!("reading the ledger of {}", self.layout.root().display()),
+                message: format!("record {} was there and is not any more; is the volume mounted?", head.seq),
+            }),
+            _ => Ok(()),
+        }
     }
 
     async fn plan(&self, batch: Vec<alluvium_core::document::Prepared>) -> Result<Plan> {

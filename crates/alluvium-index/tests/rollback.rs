@@ -200,7 +200,7 @@ async fn an_erased_document_is_gone_for_every_reader_and_every_change() {
         assert_eq!(found(dir.path(), &["g"]).await, ["s/b: b"], "its source can't bring it back");
     }
     let error = intervention(dir.path()).await.erase(&doc("s/a")).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Exists, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Erased, "{error}");
     let error = intervention(dir.path()).await.erase(&doc("s/never")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
     let error = intervention(dir.path()).await.unerase(&doc("s/b")).await.unwrap_err();
@@ -315,4 +315,31 @@ async fn a_death_in_a_rollback_leaves_before_or_after() {
         assert_eq!(found(dir.path(), &["g", "h"]).await, rolled, "the second try after {step}");
     }
     scenario.teardown();
+}
+
+#[tokio::test]
+async fn a_rollback_takes_a_deletion_back_with_it() {
+    for restored_by_a_person in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        let mut w = writer(root).await;
+        commit(&mut w, vec![upsert("s/a", "a old", acl(&["g"])), upsert("s/b", "b", acl(&["g"]))]).await;
+        let first = seq(&w);
+        commit(&mut w, vec![delete("s/a")]).await;
+        let deleted = seq(&w);
+        if restored_by_a_person {
+            drop(w);
+            roll_back(root, &RollbackOptions { restore_deleted: true, ..to(first) }).await;
+        } else {
+            commit(&mut w, vec![upsert("s/a", "a wrong", acl(&["g"]))]).await;
+            drop(w);
+        }
+        assert_eq!(found(root, &["g"]).await.len(), 2);
+        roll_back(root, &to(deleted)).await;
+        assert_eq!(found(root, &["g"]).await, ["s/b: b"]);
+        // Neither an older record nor a rollback to it serves what is deleted now.
+        let done = roll_back(root, &to(first)).await;
+        assert_eq!(done.plan.deletions_kept, ["s/a"]);
+        assert_eq!(found(root, &["g"]).await, ["s/b: b"]);
+    }
 }

@@ -303,6 +303,17 @@ pub(crate) fn reads_standard_input(source: &SourceSpec) -> bool {
     }
 }
 
+/// The file of a source of events.
+pub(crate) fn event_file(source: &SourceSpec) -> Option<&Path> {
+    match &source.kind {
+        SourceKind::Jsonl(settings) => match settings.path.expose() {
+            JsonlInput::File(path) => Some(path),
+            JsonlInput::Stdin => None,
+        },
+        SourceKind::Filesystem(_) => None,
+    }
+}
+
 /// The pipeline's index for reading. It must be this pipeline's.
 pub(crate) async fn open_index(spec: &PipelineSpec, file: &Path) -> Result<Index, Failure> {
     let Some(index) = Index::open(&spec.index.path).await.map_err(|e| at_index(spec, e))? else {

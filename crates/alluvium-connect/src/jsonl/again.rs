@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
+use alluvium_core::change::{AccessChange, ContentChange, DocumentChange};
 use alluvium_core::id::DocId;
 use alluvium_core::source::{Room, SourceBatch, SourceError};
 
@@ -36,29 +37,48 @@ pub(super) fn read_again(
     room: Room,
 ) -> Result<SourceBatch, SourceError> {
     let mut filling = Filling::new(room);
-    while let Some(again) = wanted.pop() {
-        if filling.is_full() {
-            wanted.push(again);
+    while let Some(again) = wanted.last().filter(|_| !filling.is_full()) {
+        let changes = match changes(file, again, converter) {
+            // What was read so far goes first; the error is met again with the next pull.
+            Err(_) if !filling.batch.changes.is_empty() => break,
+            changes => changes?,
+        };
+        if changes.is_empty() {
+            let Again { doc_id, position } = again;
+            tracing::warn!(document = %doc_id, position, "the event to be tried again is not there any more");
+        }
+        if changes.into_iter().any(|change| filling.take(change).is_some()) {
             break;
         }
-        let line = again.start().map(|start| line_at(file, start, converter.max_event_size));
-        let line = line.transpose().map_err(|e| unavailable(converter, &e))?.flatten();
-        let change = line.map(|line| converter.change(&line, None)).transpose()?.flatten();
-        match change.filter(|change| change.doc_id == again.doc_id) {
-            Some(change) => {
-                if filling.take(change).is_some() {
-                    wanted.push(again);
-                    break;
-                }
-            }
-            None => tracing::warn!(
-                document = %again.doc_id,
-                position = again.position,
-                "the event to be tried again is not there any more"
-            ),
-        }
+        wanted.pop();
     }
     Ok(filling.batch)
+}
+
+/// The change of a line that is wanted again. Where the line was no event and is one now, what stood in
+/// for it goes.
+fn changes(
+    file: &File,
+    again: &Again,
+    converter: &Converter<'_>,
+) -> Result<Vec<DocumentChange>, SourceError> {
+    let line = again.start().map(|start| line_at(file, start, converter.max_event_size));
+    let line = line.transpose().map_err(|e| unavailable(converter, &e))?.flatten();
+    let Some(line) = line else { return Ok(Vec::new()) };
+    let Some(change) = converter.change(&line, None)? else { return Ok(Vec::new()) };
+    if change.doc_id == again.doc_id {
+        return Ok(vec![change]);
+    }
+    if converter.own_id(&line)? != again.doc_id {
+        return Ok(Vec::new());
+    }
+    let stand_in = DocumentChange {
+        doc_id: again.doc_id.clone(),
+        content: Some(ContentChange::Delete { version: converter.log_version(&line) }),
+        access: AccessChange::Unsaid { default: None },
+        origin: change.origin.clone(),
+    };
+    Ok(vec![change, stand_in])
 }
 
 fn unavailable(converter: &Converter<'_>, error: &io::Error) -> SourceError {

@@ -31,8 +31,7 @@ impl Converter<'_> {
         if !line.cut && bytes.trim_ascii().is_empty() {
             return Ok(None);
         }
-        let incarnation = self.incarnation.to_owned();
-        let log = Version { incarnation, kind: VersionKind::Log, value: line.start };
+        let log = self.log_version(line);
         let position = format!("{}:{}", self.input, line.start);
         let error = if line.cut {
             let detail = format!("{} bytes; max_event_size is {}", line.length(), self.max_event_size);
@@ -52,8 +51,13 @@ impl Converter<'_> {
         Ok(Some(error.refused(self.own_id(line)?, log, position, hash)))
     }
 
+    /// The version that a line has by its place.
+    pub(crate) fn log_version(&self, line: &Line) -> Version {
+        Version { incarnation: self.incarnation.to_owned(), kind: VersionKind::Log, value: line.start }
+    }
+
     /// Relative paths never start so, and other ids hardly.
-    fn own_id(&self, line: &Line) -> Result<DocId, SourceError> {
+    pub(crate) fn own_id(&self, line: &Line) -> Result<DocId, SourceError> {
         let local = format!("./event/{}/{}", self.incarnation, line.start);
         DocId::new(&self.rules.source, &local).map_err(|e| SourceError::Broken {
             source_name: self.rules.source.to_string(),

@@ -123,3 +123,16 @@ fn what_is_refused_beside_a_change_is_quarantined_unless_it_came_too_late() {
     let late = plan(folded(PreparedContent::Unsaid), &facts, &context()).unwrap();
     assert!(late.quarantine.is_empty(), "an erased id is not asked for its content");
 }
+
+#[test]
+fn a_list_that_can_not_be_read_leaves_the_version_of_the_one_before() {
+    let version = Version { kind: VersionKind::Producer, value: 5, incarnation: String::new() };
+    let mut facts = served();
+    let policy = Policy { acl: acl("g"), acl_version: version.clone(), deleted: None, erased: None };
+    facts.get_mut("s/a").unwrap().policy = Some(PolicyRow::of("s/a", "s", &policy, 1, 1));
+    let bad = AccessChange::Unreadable(Refusal::new(Stage::Access, Cause::BadAccessList, "x"));
+    let hidden = planned(vec![change(PreparedContent::Unsaid, bad)], &facts, &context()).unwrap();
+    let policies: Vec<_> = hidden.policies.iter().map(|row| row.policy().unwrap()).collect();
+    let nobody = Policy { acl: Acl::nobody(), acl_version: version, deleted: None, erased: None };
+    assert_eq!(policies, [nobody], "an older grant that comes again stays older");
+}

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use alluvium_core::ledger::{Reason, Record, TableRole};
+use alluvium_core::policy::Policy;
 use alluvium_core::rollback::{ChangedPolicy, Outcome, decide};
 use datafusion_expr::{Expr, col, lit};
 use fail::fail_point;
@@ -171,7 +172,7 @@ impl Writer {
             remove: dropped,
             relist: outcome.relisted.clone(),
             documents: documents.into_values().collect(),
-            policies: self.revived_rows(sides, seq)?,
+            policies: [self.revived_rows(sides, seq)?, self.reburied_rows(sides, seq).await?].concat(),
             quarantine: quarantine.into_values().collect(),
             ..Plan::default()
         })
@@ -195,6 +196,23 @@ impl Writer {
             Ok(PolicyRow::of(&row.doc_id, &row.source, &policy, seq, self.now()))
         });
         alive.collect()
+    }
+
+    /// Policies that take back the tombstone which they had in the record.
+    async fn reburied_rows(&self, sides: &Sides, seq: u64) -> Result<Vec<PolicyRow>> {
+        let ids = &sides.outcome.reburied;
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let table = sides.then_tables.get(TableRole::Policy)?;
+        let batches = table.rows(None, Some(one_of("doc_id", ids))).await?;
+        let then: Vec<PolicyRow> = rows::from_batches(table.name(), &batches)?;
+        let buried = then.iter().filter_map(|then| Some((then, sides.changed.get(&then.doc_id)?)));
+        let buried = buried.map(|(then, now)| {
+            let policy = Policy { deleted: then.policy()?.deleted, ..now.policy()? };
+            Ok(PolicyRow::of(&now.doc_id, &now.source, &policy, seq, self.now()))
+        });
+        buried.collect()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use alluvium_config::{PipelineSpec, SourceSpec};
+use alluvium_core::ledger::Record;
 use alluvium_index::{RollbackOptions, RollbackPlan, Target};
 
 use super::releases;
@@ -15,7 +16,7 @@ use crate::results::{RollbackDocuments, RollbackResult, Unreplayable};
 pub(crate) async fn run(arguments: &cli::Rollback, format: Format) -> Result<Exit, Failure> {
     let started = Instant::now();
     let file = &arguments.pipeline.pipeline;
-    let (spec, releases, _) = releases::open(file).await?;
+    let (spec, releases, live) = releases::open(file).await?;
     let target = releases.resolve(&Target::parse(&arguments.to)).await.map_err(|e| at_index(&spec, e))?;
     let options = RollbackOptions {
         to: target.seq,
@@ -25,7 +26,8 @@ pub(crate) async fn run(arguments: &cli::Rollback, format: Format) -> Result<Exi
     };
     let mut intervention = compose::intervention(&spec, file).await?;
     let plan = intervention.plan_rollback(&options).await.map_err(|e| at_index(&spec, e))?;
-    let lost = if arguments.keep_offsets { Vec::new() } else { unreplayable(&spec, &plan) };
+    let lost =
+        if arguments.keep_offsets { Vec::new() } else { unreplayable(&spec, &plan, &target, live.record()) };
     if arguments.dry_run {
         let result = result(&plan, None, options.pause, lost, started);
         output::result(format, &result, |result| text(result, &plan))?;
@@ -39,20 +41,34 @@ pub(crate) async fn run(arguments: &cli::Rollback, format: Format) -> Result<Exi
 }
 
 /// Sources whose changes since then can't be had again.
-fn unreplayable(spec: &PipelineSpec, plan: &RollbackPlan) -> Vec<Unreplayable> {
+fn unreplayable(spec: &PipelineSpec, plan: &RollbackPlan, then: &Record, live: &Record) -> Vec<Unreplayable> {
     let judged = plan.sources.iter().filter_map(|(source, documents)| {
         let why = match spec.source(source) {
             None => "is not in the pipeline file".to_owned(),
-            Some(known) => cannot_replay(known)?,
+            Some(known) => cannot_replay(known, then, live)?,
         };
         Some(Unreplayable { source: source.clone(), documents: *documents, why })
     });
     judged.collect()
 }
 
-/// Why a source can't give its changes again. Files are there to be read at any time.
-fn cannot_replay(source: &SourceSpec) -> Option<String> {
-    compose::reads_standard_input(source).then(|| "standard input can't be read again".to_owned())
+/// Why a source can't give its changes again. Documents in folders are there to be read at any time.
+fn cannot_replay(source: &SourceSpec, then: &Record, live: &Record) -> Option<String> {
+    if compose::reads_standard_input(source) {
+        return Some("standard input can't be read again".to_owned());
+    }
+    let file = compose::event_file(source)?;
+    let partitions = |record: &Record| {
+        let source = record.checkpoint.0.get(source.name.expose());
+        source.map(|source| source.partitions.clone()).unwrap_or_default()
+    };
+    let (then, live) = (partitions(then), partitions(live));
+    // A partition is one incarnation of the file, and only the newest one is there.
+    let same_file = then.keys().eq(live.keys()) || (then.is_empty() && live.len() <= 1);
+    let length = file.metadata().map(|found| found.len()).unwrap_or(0);
+    let reaches_back = same_file && live.values().all(|position| length >= *position);
+    let gone = || "is an event file that was replaced or cut since, and does not reach back".to_owned();
+    (!reaches_back).then(gone)
 }
 
 fn refuse_loss(lost: &[Unreplayable], accepted: bool) -> Result<(), Failure> {

@@ -120,6 +120,7 @@ impl Daemon<'_> {
                     tracing::info!("somebody else has published; starting over from the newest record");
                     pause = FIRST_WAIT;
                 }
+                Err(failure) if self.cancel.is_cancelled() => return Err(failure),
                 Err(failure) => {
                     tracing::error!(error = failure.message(), wait = ?pause, "a round failed; trying again");
                     if !wait(pause, &self.cancel).await {
@@ -128,9 +129,23 @@ impl Daemon<'_> {
                     pause = (pause * 2).min(MOST_WAIT);
                 }
             }
+            self.refuse_loss()?;
             self.renew().await?;
         }
         Ok(Vec::new())
+    }
+
+    /// A new round reads its sources again, and standard input can't be.
+    fn refuse_loss(&self) -> Result<(), Failure> {
+        let lost = self.spec.sources.iter().find(|source| compose::reads_standard_input(source));
+        lost.map_or(Ok(()), |source| {
+            let message = format!(
+                "source {} is standard input, and what was in flight of it when the round ended is lost",
+                source.name
+            );
+            Err(Failure::new(Exit::Failed, "not_replayable", message)
+                .next("start the daemon again, and send what came since the last publish once more"))
+        })
     }
 
     /// Waits while a person has paused ingestion; false when told to end meanwhile.

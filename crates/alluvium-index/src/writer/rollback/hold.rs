@@ -22,7 +22,7 @@ use crate::reader::open_quarantine;
 use crate::rows::{self, DocumentRow, QuarantineRow, seq_i64};
 use crate::tables::Tables;
 
-/// The position of a hold, which came from no source.
+/// What holds are told from other items of their document by.
 const POSITION: &str = "rollback";
 
 /// Items that were resolved after the record wait again, unless their documents were erased; the holds
@@ -108,7 +108,7 @@ fn hold(id: &str, live: Option<&DocumentRow>, to: u64, now: i64, seq: u64) -> Op
         id: quarantine_id(&document, POSITION, Stage::Guard, hash.as_ref()),
         doc_id: id.to_owned(),
         source: document.source().to_owned(),
-        position: POSITION.to_owned(),
+        position: row.position.clone(),
         stage: Stage::Guard.to_string(),
         cause: rolled_back(),
         detail: format!(
