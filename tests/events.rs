@@ -149,3 +149,22 @@ fn a_rollback_says_that_an_event_file_does_not_reach_back() {
     plan(0, &["--accept-loss"]);
     assert_eq!(texts(&world), ["The rivers rise."]);
 }
+
+#[test]
+fn an_export_that_is_made_anew_is_read_anew() {
+    let world = world();
+    let export = |texts: &[&str]| {
+        let lines = texts.iter().enumerate();
+        lines
+            .map(|(i, text)| event(&format!("d{i}"), "upsert", 1 + text.len() as u64, Some(text)))
+            .collect::<String>()
+    };
+    world.append(EVENT_FILE, &export(&["The first.", "The old one.", "The old other."]));
+    world.backfilled(0);
+    // As long as before, and beginning as before.
+    fs::write(world.path("next"), export(&["The first.", "The new one..", "The new other.."])).unwrap();
+    fs::rename(world.path("next"), world.path(EVENT_FILE)).unwrap();
+    world.backfilled(0);
+    assert_eq!(texts(&world), ["The first.", "The new one..", "The new other.."]);
+    assert_eq!(world.backfilled(0)["published"], false);
+}

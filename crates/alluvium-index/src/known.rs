@@ -86,6 +86,11 @@ async fn documents(tables: &Tables, source: &SourceName) -> Result<HashMap<Strin
             acl_hash: None,
             erased: false,
         };
+        // Its content is not here: unless an item stands for it, it is to be had again.
+        let document = match document.state {
+            DocumentState::Quarantined => KnownDocument { content_hash: None, stamp: None, ..document },
+            _ => document,
+        };
         known.insert(local, document);
     }
     Ok(known)

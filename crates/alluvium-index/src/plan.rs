@@ -181,18 +181,15 @@ impl Planner<'_> {
         observed && self.known.content.is_none()
     }
 
-    /// A document that was never served and has no access list that can be read is not served now:
-    /// its content is refused for the reason of its access.
+    /// A document that has no access list is not served, and its content is refused for that. One whose list
+    /// can't be read is indexed for nobody: the list alone mends it, whether it was broken before the content
+    /// came or after.
     fn judge_with_access(&self, change: &Prepared, access: &AccessVerdict) -> ContentVerdict {
         let verdict = judge_content(&self.known, &change.content);
-        let served = self.known.content.as_ref().is_some_and(|c| c.state == DocumentState::Indexed);
         match (verdict, access) {
             (ContentVerdict::Replace, AccessVerdict::Missing) => {
                 let detail = "the change names no access list and the source declares no default_acl";
                 ContentVerdict::Refuse(Refusal::new(Stage::Access, Cause::NoAccessList, detail))
-            }
-            (ContentVerdict::Replace, AccessVerdict::Hide(refusal)) if !served => {
-                ContentVerdict::Refuse(refusal.clone())
             }
             (verdict, _) => verdict,
         }
@@ -261,9 +258,17 @@ impl Planner<'_> {
             || matches!(access, AccessVerdict::Set { .. })
             || (declared && *access == AccessVerdict::Keep);
         let access_stage = Stage::Access.to_string();
+        let listed_since = |open: &QuarantineRow| {
+            let wanted = open.cause == Cause::NoAccessList.to_string();
+            wanted && *content == Replace && *access == AccessVerdict::Keep
+        };
         for open in &self.facts.open {
             let mended = match open.stage == access_stage {
-                true => access_good,
+                // A list alone does not bring back content that was refused for want of it.
+                true => {
+                    let has_content = content_good || self.has_chunks() || open.content_hash.is_none();
+                    listed_since(open) || (access_good && has_content)
+                }
                 false => content_good && !is_older(&change.content, open),
             };
             let again = self.plan.quarantine.iter().any(|q| q.id == open.id);

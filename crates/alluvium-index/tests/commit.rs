@@ -94,14 +94,21 @@ async fn an_access_list_that_cannot_be_read_hides() {
     let mut w = writer(dir.path()).await;
     let broken = || AccessChange::Unreadable(Refusal::new(Stage::Access, Cause::BadAccessList, "line 1"));
     commit(&mut w, vec![upsert("s/a", "one", acl(&["g"]))]).await;
-    let committed =
-        commit(&mut w, vec![access_only("s/a", broken()), upsert("s/new", "two", broken())]).await;
-    assert_eq!((committed.counts.quarantined, committed.counts.indexed), (2, 0));
+    let changes = vec![
+        access_only("s/a", broken()),
+        upsert("s/new", "two", broken()),
+        // The list breaks before its document was committed.
+        upsert("s/newer", "three", acl(&["g"])),
+        access_only("s/newer", broken()),
+    ];
+    let committed = commit(&mut w, changes).await;
+    assert_eq!((committed.counts.quarantined, committed.counts.indexed), (3, 2), "indexed for nobody");
     assert!(found(dir.path(), &["g"]).await.is_empty());
     let index = Index::open(dir.path()).await.unwrap().unwrap();
-    assert_eq!(index.quarantine().await.unwrap().len(), 2);
-    commit(&mut w, vec![access_only("s/a", acl(&["g"])), upsert("s/new", "two", acl(&["g"]))]).await;
-    assert_eq!(found(dir.path(), &["g"]).await, ["s/a: one", "s/new: two"]);
+    assert_eq!(index.quarantine().await.unwrap().len(), 3);
+    let mended = ["s/a", "s/new", "s/newer"].map(|id| access_only(id, acl(&["g"])));
+    commit(&mut w, mended.into()).await;
+    assert_eq!(found(dir.path(), &["g"]).await, ["s/a: one", "s/new: two", "s/newer: three"]);
     let index = Index::open(dir.path()).await.unwrap().unwrap();
     assert!(index.quarantine().await.unwrap().is_empty(), "resolved");
 }
@@ -131,6 +138,13 @@ async fn no_access_list_at_all_is_quarantined() {
     assert_eq!((committed.counts.quarantined, committed.counts.indexed), (1, 0));
     let items = Index::open(dir.path()).await.unwrap().unwrap().quarantine().await.unwrap();
     assert_eq!((items[0].stage.as_str(), items[0].cause.as_str()), ("access", "no_access_list"));
+    let waiting =
+        || async { Index::open(dir.path()).await.unwrap().unwrap().quarantine().await.unwrap().len() };
+    commit(&mut w, vec![access_only("s/a", acl(&["g"]))]).await;
+    assert_eq!(waiting().await, 1, "a list alone does not bring the content");
+    commit(&mut w, vec![upsert("s/a", "one", AccessChange::Unsaid { default: None })]).await;
+    assert_eq!(found(dir.path(), &["g"]).await, ["s/a: one"]);
+    assert_eq!(waiting().await, 0);
 }
 
 #[tokio::test]

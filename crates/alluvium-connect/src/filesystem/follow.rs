@@ -34,6 +34,9 @@ use super::watch::{Heard, Watch};
 use super::{FilesystemSpec, Reprocess};
 use crate::offload::Offloaded;
 
+/// Many deletions wait so many times `settle` for others.
+const CONFIRM: u32 = 3;
+
 /// How a folder is followed.
 #[derive(Debug, Clone, Copy)]
 pub struct FollowSettings {
@@ -54,6 +57,8 @@ pub struct FilesystemFollow {
     /// When the last scan of the whole tree ended; `None` asks for one at once.
     reconciled: Option<Instant>,
     expected: Option<u64>,
+    /// When deletions that are held are looked at again.
+    confirm_at: Option<Instant>,
 }
 
 /// What blocking threads work with.
@@ -62,8 +67,8 @@ struct Work {
     scan: Option<Scan>,
     heard: Arc<Heard>,
     settings: FollowSettings,
-    /// Whether the brake was reported and its deletions are still withheld.
-    braked: bool,
+    /// How many deletions the brake withheld when it was last reported; 0 when it is off.
+    braked: u64,
     /// When documents were last found to be gone.
     deleted_at: Option<Instant>,
     /// Whether it was said that watching is impossible.
@@ -76,6 +81,8 @@ struct Told {
     /// What the scan was, if it has ended.
     ended: Option<Covered>,
     expected: Option<u64>,
+    /// Whether deletions wait for another look.
+    holding: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -113,12 +120,13 @@ impl FilesystemFollow {
             scan: None,
             heard: Arc::clone(&heard),
             settings,
-            braked: false,
+            braked: 0,
             deleted_at: None,
             warned: false,
         };
         let work = Offloaded::new(work);
-        Ok(Self { name, settings, heard, work, scanning: false, reconciled: None, expected: None })
+        let (reconciled, expected, confirm_at) = (None, None, None);
+        Ok(Self { name, settings, heard, work, scanning: false, reconciled, expected, confirm_at })
     }
 
     fn due(&self) -> Due {
@@ -136,8 +144,9 @@ impl FilesystemFollow {
             return Due::Whole;
         }
         let ripe = dirty.take_ripe(settle, now);
-        if ripe.is_empty() {
-            return Due::Wait(dirty.ripe_at(settle).map_or(whole_at, |at| at.min(whole_at)));
+        if ripe.is_empty() && self.confirm_at.is_none_or(|at| at > now) {
+            let next = [Some(whole_at), dirty.ripe_at(settle), self.confirm_at].into_iter().flatten().min();
+            return Due::Wait(next.unwrap_or(whole_at));
         }
         Due::Part(ripe, dirty.paths())
     }
@@ -155,6 +164,10 @@ impl FilesystemFollow {
         })?;
         self.expected = told.expected.or(self.expected);
         self.scanning = told.ended.is_none();
+        if told.ended.is_some() {
+            let confirm = self.settings.settle * CONFIRM;
+            self.confirm_at = told.holding.then(|| Instant::now() + confirm);
+        }
         if told.ended == Some(Covered::Whole) {
             self.reconciled = Some(Instant::now());
         }
@@ -210,7 +223,7 @@ impl Work {
             Due::Continue | Due::Wait(_) => {}
         }
         let Some(scan) = &mut self.scan else {
-            return Ok(Told { batch: None, ended: Some(Covered::Part), expected: None });
+            return Ok(Told { batch: None, ended: Some(Covered::Part), expected: None, holding: false });
         };
         let covered = if scan.is_whole() { Covered::Whole } else { Covered::Part };
         let expected = scan.expected().filter(|_| covered == Covered::Whole);
@@ -224,7 +237,7 @@ impl Work {
             batch.changes.is_empty() && batch.deltas.is_empty() && batch.braked.is_none()
         };
         let batch = batch.filter(|batch| covered == Covered::Whole || !silent(batch));
-        Ok(Told { batch, ended, expected })
+        Ok(Told { batch, ended, expected, holding: self.tree.known.is_holding() })
     }
 
     fn begin_whole(&mut self) -> Result<(), SourceError> {
@@ -278,14 +291,16 @@ impl Work {
         })
     }
 
-    /// What is said counts as known; a brake is said once.
+    /// What is said counts as known; a brake is said once, and again when more or less is withheld.
     fn say(&mut self, mut batch: SourceBatch) -> SourceBatch {
         batch.changes.iter().for_each(|change| self.tree.known.note(change, &self.tree.fingerprint));
         let mut contents = batch.changes.iter().map(|change| &change.content);
         if contents.any(|content| matches!(content, Some(ContentChange::Delete { .. }))) {
             self.deleted_at = Some(Instant::now());
         }
-        if batch.braked.is_some() && std::mem::replace(&mut self.braked, true) {
+        if let Some(brake) = &batch.braked
+            && std::mem::replace(&mut self.braked, brake.0.missing) == brake.0.missing
+        {
             batch.braked = None;
         }
         batch
@@ -294,7 +309,7 @@ impl Work {
     fn end(&mut self) {
         self.scan = None;
         if !self.tree.known.is_withholding() {
-            self.braked = false;
+            self.braked = 0;
         }
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Known {
     documents: BTreeMap<String, Entry>,
     alive: u64,
     withheld: BTreeSet<String>,
+    /// Whether what is withheld waits for another look, and not for a person.
+    holding: bool,
     /// How many were alive before the deletions that are going on began.
     peak: u64,
     /// The present scan.
@@ -42,7 +44,7 @@ impl Known {
         let documents: BTreeMap<_, _> =
             documents.into_iter().map(|(local, document)| (local, entry(document))).collect();
         let alive = documents.values().filter(|e| is_alive(&e.document)).count() as u64;
-        Self { documents, alive, withheld: BTreeSet::new(), peak: alive, scan: 0 }
+        Self { documents, alive, withheld: BTreeSet::new(), holding: false, peak: alive, scan: 0 }
     }
 
     pub(crate) fn alive(&self) -> u64 {
@@ -106,8 +108,24 @@ impl Known {
         missing.into_iter().collect()
     }
 
+    pub(crate) fn is_withheld(&self, local: &str) -> bool {
+        self.withheld.contains(local)
+    }
+
+    /// The deletion of these waits for another look, and that of no others is held back.
+    pub(crate) fn hold<'i>(&mut self, ids: impl IntoIterator<Item = &'i str>) {
+        self.withhold(ids);
+        self.holding = true;
+    }
+
+    /// Whether deletions wait for another look.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.holding
+    }
+
     /// The brake held back the deletion of these, and of no others.
     pub(crate) fn withhold<'i>(&mut self, ids: impl IntoIterator<Item = &'i str>) {
+        self.holding = false;
         self.withheld = ids.into_iter().map(str::to_owned).collect();
     }
 
@@ -155,7 +173,9 @@ fn unknown(fingerprint: &Sha256) -> KnownDocument {
 
 /// What the index will know once it has taken a change that deletes nothing.
 fn apply(document: &mut KnownDocument, change: &DocumentChange, fingerprint: &Sha256) {
-    let hidden = matches!(change.access, AccessChange::Unreadable(_));
+    let never_listed =
+        matches!(change.access, AccessChange::Unsaid { default: None }) && document.acl_hash.is_none();
+    let hidden = never_listed || matches!(change.access, AccessChange::Unreadable(_));
     match &change.access {
         AccessChange::Declared { acl, .. } => document.acl_hash = Some(acl.hash()),
         AccessChange::Unreadable(_) => document.acl_hash = Some(Acl::nobody().hash()),

@@ -29,6 +29,9 @@ use super::watch::Watch;
 
 /// The one partition of a scanned source.
 const PARTITION: &str = "scan";
+/// More deletions than these at once may be the beginning of more: they are held until a later look at the
+/// tree finds no others, so that the brake judges a tree that goes as one.
+const MANY: usize = 20;
 /// Files that one batch looks at, at most: unchanged ones fill no room, and progress should be seen.
 const MOST_LOOKED_AT: u64 = 1024;
 /// Bytes that one batch reads, at most, for the same reason.
@@ -239,6 +242,11 @@ impl Scan {
             }
         }
         let started = looker.started;
+        if !self.is_whole() && ids.len() > MANY && ids.iter().any(|id| !tree.known.is_withheld(id.local())) {
+            tree.known.hold(ids.iter().map(DocId::local));
+            self.stage = Stage::Braked;
+            return Ok(());
+        }
         let listing = self.judged(tree, ids.len() as u64, protected);
         self.stage = match brake::judge(listing, tree.spec.allow_deletes) {
             Ok(()) => {

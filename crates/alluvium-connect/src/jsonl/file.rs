@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::again::{Again, read_again};
 use super::convert::Converter;
-use super::incarnation::{Incarnation, first_line_hash};
+use super::incarnation::{Incarnation, incarnation_hash};
 use super::lines::{Line, read_line};
 use super::{Filling, JsonlMode};
 use crate::event::EventRules;
@@ -95,7 +95,7 @@ impl LineFile {
         if self.idle.as_ref().is_some_and(|idle| stat.same_content(idle)) {
             return Ok(Pulled::Nothing);
         }
-        if !self.find_incarnation(&file, stat.size)? {
+        if !self.find_incarnation(&file, &stat)? {
             return self.nothing(&stat, now, None);
         }
         if let Some(batch) = self.again(&file, room)? {
@@ -139,17 +139,19 @@ impl LineFile {
     }
 
     /// Sees which incarnation the file is; false while it has no whole first line.
-    fn find_incarnation(&mut self, file: &File, length: u64) -> Result<bool, SourceError> {
-        let last = self.mode == JsonlMode::Backfill;
-        let Some(hash) = first_line_hash(file, last).map_err(|e| self.unavailable(&e))? else {
+    fn find_incarnation(&mut self, file: &File, stat: &FileStat) -> Result<bool, SourceError> {
+        let (last, length) = (self.mode == JsonlMode::Backfill, stat.size);
+        let hash = incarnation_hash(file, stat.inode, last).map_err(|e| self.unavailable(&e))?;
+        let Some(hash) = hash else {
             self.present = None;
             return Ok(false);
         };
+        let goes_on = |done: u64| goes_on(file, done, length).unwrap_or(false);
         let same = self.present.as_ref().is_some_and(|present| {
-            present.incarnation.begins_with(&hash) && present.position.unwrap_or(0) <= length
+            present.incarnation.begins_with(&hash) && goes_on(present.position.unwrap_or(0))
         });
         if !same {
-            let (incarnation, position) = Incarnation::choose(hash, length, &self.partitions);
+            let (incarnation, position) = Incarnation::choose(hash, goes_on, &self.partitions);
             let lines = position.is_none().then_some(0);
             self.present = Some(Present { incarnation, position, lines, end: length });
         }
@@ -247,4 +249,19 @@ impl LineFile {
             None => Pulled::End,
         })
     }
+}
+
+/// Whether a file that was read to there goes on there: it is as long, and a line ends there. That of a
+/// backfill may have ended with the file, and its line feed come later.
+fn goes_on(mut file: &File, done: u64, length: u64) -> std::io::Result<bool> {
+    if done == 0 || done == length {
+        return Ok(true);
+    }
+    if done > length {
+        return Ok(false);
+    }
+    let mut around = [0; 2];
+    file.seek(SeekFrom::Start(done - 1))?;
+    file.read_exact(&mut around)?;
+    Ok(around.contains(&b'\n'))
 }

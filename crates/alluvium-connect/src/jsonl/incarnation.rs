@@ -1,7 +1,7 @@
 //! Which life of a file this is: a file that was replaced starts anew.
 //!
-//! An incarnation is named by a hash of the file's first line, and where a file begins as one before it
-//! did and is shorter than what was read of that, by a number after it. The name is the checkpoint's
+//! An incarnation is named by a hash of the file's first line and its inode, and where it is no more what
+//! was read (shorter, or another line where the last one ended), by a number after it. The name is the checkpoint's
 //! partition, the position in it the bytes that are done.
 
 use std::collections::BTreeMap;
@@ -32,10 +32,11 @@ impl Incarnation {
         self.hash == hash
     }
 
-    /// The incarnation of a file that begins so and has this length, and how much of it is done.
+    /// The incarnation of a file that begins so, and how much of it is done. `goes_on` says whether the file
+    /// goes on there.
     pub(crate) fn choose(
         hash: String,
-        length: u64,
+        goes_on: impl Fn(u64) -> bool,
         partitions: &BTreeMap<String, u64>,
     ) -> (Self, Option<u64>) {
         let number = |name: &String| match name.strip_prefix(hash.as_str())? {
@@ -46,19 +47,20 @@ impl Incarnation {
         let incarnation = |number| Self { hash: hash.clone(), number };
         let Some(last) = last.map(incarnation) else { return (incarnation(0), None) };
         match partitions.get(&last.name()) {
-            Some(done) if *done > length => (incarnation(last.number.saturating_add(1)), None),
+            Some(done) if !goes_on(*done) => (incarnation(last.number.saturating_add(1)), None),
             done => (last, done.copied()),
         }
     }
 }
 
-/// The hash that a file's incarnation is named by; `None` while its first line is not whole. `last` says
-/// that the file's end ends a line, too.
-pub(crate) fn first_line_hash(file: impl Read, last: bool) -> io::Result<Option<String>> {
+/// The hash that a file's incarnation is named by: of its first line, and of its inode, since an export that
+/// is made anew mostly begins as the one before. `None` while the first line is not whole; `last` says that
+/// the file's end ends a line, too.
+pub(crate) fn incarnation_hash(file: impl Read, inode: u64, last: bool) -> io::Result<Option<String>> {
     let mut reader = BufReader::new(file.take(FIRST));
     let line = read_line(&mut reader, 0, FIRST)?;
     let whole = line.filter(|line| line.terminated || line.end == FIRST || last);
-    Ok(whole.map(|line| Sha256::of(&line.bytes).short(16).to_owned()))
+    Ok(whole.map(|line| Sha256::of_parts([&line.bytes[..], &inode.to_be_bytes()]).short(16).to_owned()))
 }
 
 #[cfg(test)]
@@ -70,7 +72,7 @@ mod tests {
     fn a_file_that_shrank_is_another_one_from_then_on() {
         let mut partitions = BTreeMap::from([("b".to_owned(), 5), ("ab".to_owned(), 5)]);
         let choose = |length, partitions: &BTreeMap<String, u64>| {
-            let (incarnation, done) = Incarnation::choose("a".to_owned(), length, partitions);
+            let (incarnation, done) = Incarnation::choose("a".to_owned(), |done| done <= length, partitions);
             (incarnation.name(), done)
         };
         assert_eq!(choose(9, &partitions), ("a".to_owned(), None));
@@ -85,11 +87,12 @@ mod tests {
 
     #[test]
     fn the_first_line_must_be_whole() {
-        let hash = |bytes: &[u8], last| first_line_hash(bytes, last).unwrap();
+        let hash = |bytes: &[u8], last| incarnation_hash(bytes, 7, last).unwrap();
         assert_eq!(hash(b"", true), None);
         assert_eq!(hash(b"{}", false), None);
         assert_eq!(hash(b"{}", true), hash(b"{}\nmore", false));
         assert_ne!(hash(b"{}\n", false), hash(b"{ }\n", false));
+        assert_ne!(hash(b"{}\n", false), incarnation_hash(&b"{}\n"[..], 8, false).unwrap(), "another file");
         let long = vec![b'x'; 1 << 20];
         assert!(hash(&long, false).is_some());
     }

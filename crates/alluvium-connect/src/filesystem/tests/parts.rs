@@ -131,3 +131,29 @@ fn folders_through_links_are_not_entered() {
     std::os::unix::fs::symlink(world.folder.path().join("elsewhere"), world.path("d3")).unwrap();
     assert_eq!(part(&mut tree, &["d3/f.md"], &[]).0, ["d3/f.md delete"]);
 }
+
+#[test]
+fn many_deletions_wait_until_no_others_come() {
+    let files: Vec<String> = (0..100).map(|i| format!("d{}/{i}.md", i / 25)).collect();
+    let world = World::new(&files.iter().map(|path| (path.as_str(), "text")).collect::<Vec<_>>());
+    let nothing = || (Vec::<String>::new(), None);
+    let remove = |folder: usize| files.iter().skip(folder * 25).take(25).for_each(|path| world.remove(path));
+    // One folder goes, and no other: the second look deletes it.
+    let mut tree = world.tree();
+    remove(0);
+    assert_eq!(part(&mut tree, &["d0"], &[]), nothing());
+    assert!(tree.known.is_holding());
+    let (said, braked) = part(&mut tree, &[], &[]);
+    assert!(said.len() == 25 && said.iter().all(|said| said.ends_with("delete")) && braked.is_none());
+    assert!(!tree.known.is_holding());
+    // The others go one after the other: nothing of them is deleted.
+    tree.known.forget_peak();
+    for folder in 1..4 {
+        remove(folder);
+        assert_eq!(part(&mut tree, &[&format!("d{folder}")], &[]), nothing());
+    }
+    let (said, braked) = part(&mut tree, &[], &[]);
+    assert_eq!(said, [""; 0]);
+    assert_eq!(braked.map(|brake| (brake.0.missing, brake.0.known)), Some((75, 75)));
+    assert!(!tree.known.is_holding() && tree.known.is_withholding());
+}
