@@ -8,7 +8,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::progress;
 
 /// Libraries are quiet; we say what matters.
-const DEFAULT: &str = "warn,alluvium=info,alluvium_runtime=info,alluvium_index=info,\
+const DEFAULT: &str = "warn,notify=error,alluvium=info,alluvium_runtime=info,alluvium_index=info,\
     alluvium_connect=info,alluvium_extract=info,alluvium_embed=info";
 
 /// Starts logging, as `ALLUVIUM_LOG` or else `RUST_LOG` says.

@@ -160,6 +160,9 @@ impl Daemon<'_> {
             }
             self.renew().await?;
         }
+        if told {
+            tracing::info!("resumed");
+        }
         Ok(!self.cancel.is_cancelled())
     }
 
