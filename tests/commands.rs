@@ -5,25 +5,8 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::harness::{Pipeline, Process, World, check_schema, paragraph, repository};
+use crate::harness::{COMMANDS, Pipeline, Process, World, check_schema, paragraph, repository};
 
-/// The commands that there are.
-const COMMANDS: [&str; 14] = [
-    "validate",
-    "backfill",
-    "run",
-    "search",
-    "status",
-    "explain",
-    "releases",
-    "rollback",
-    "resume",
-    "erase",
-    "quarantine",
-    "models",
-    "schema",
-    "completions",
-];
 /// Commands that later issues bring.
 const NOT_YET: [&str; 2] = ["verify", "maintain"];
 

@@ -1,5 +1,6 @@
 //! A folder with documents and a pipeline file, and the program run over it.
 
+mod command_names;
 mod events;
 mod hits;
 mod home;
@@ -19,6 +20,7 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub(crate) use command_names::COMMANDS;
 pub(crate) use events::{EVENT_FILE, EVENTS, event};
 pub(crate) use hits::Hit;
 pub(crate) use home::{Home, home};

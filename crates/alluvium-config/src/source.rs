@@ -47,6 +47,21 @@ pub enum SourceKind {
     Jsonl(JsonlSettings),
 }
 
+impl SourceKind {
+    /// What a source of events reads; `None` for other sources.
+    pub fn event_input(&self) -> Option<&JsonlInput> {
+        match self {
+            Self::Jsonl(jsonl) => Some(&*jsonl.path),
+            Self::Filesystem(_) => None,
+        }
+    }
+
+    /// Whether it can be read once only.
+    pub fn reads_stdin(&self) -> bool {
+        self.event_input() == Some(&JsonlInput::Stdin)
+    }
+}
+
 /// `type = "filesystem"`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FilesystemSettings {
@@ -99,8 +114,8 @@ pub(crate) fn parse_sources(top: &Reader<'_>, folder: &Path) -> Result<Vec<Sourc
             let problem = Problem::Wrong { expected: NAME.to_owned(), found, nearest: None };
             return Err(reader.error("name", problem));
         }
-        if reads_stdin(&kind)
-            && let Some(i) = sources.iter().position(|other| reads_stdin(&other.kind))
+        if kind.reads_stdin()
+            && let Some(i) = sources.iter().position(|other| other.kind.reads_stdin())
         {
             let found = format!("\"-\", which source[{i}] reads already");
             let expected = "a file of change events; only one source can read standard input".to_owned();
@@ -109,10 +124,6 @@ pub(crate) fn parse_sources(top: &Reader<'_>, folder: &Path) -> Result<Vec<Sourc
         sources.push(SourceSpec { name, kind });
     }
     Ok(sources)
-}
-
-fn reads_stdin(kind: &SourceKind) -> bool {
-    matches!(kind, SourceKind::Jsonl(jsonl) if *jsonl.path == JsonlInput::Stdin)
 }
 
 #[derive(Clone, Copy)]

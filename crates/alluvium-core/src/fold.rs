@@ -52,9 +52,8 @@ fn merge(earlier: &mut Prepared, mut later: Prepared, refused: &mut Vec<(Prepare
         Winner::Earlier => {}
         Winner::EarlierAgainst(refusal) => refused.push((content_of(&mut later), refusal)),
         winner => {
-            let beaten = content_of(earlier);
             if let Winner::LaterBeside(refusal) = winner {
-                refused.push((beaten, refusal));
+                refused.push((content_of(earlier), refusal));
             }
             let Prepared { content, origin, .. } = content_of(&mut later);
             refused

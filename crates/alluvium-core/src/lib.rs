@@ -19,6 +19,7 @@ pub mod guard;
 pub mod hash;
 pub mod id;
 pub mod ledger;
+pub mod percent;
 pub mod policy;
 pub mod quarantine;
 pub mod rollback;

@@ -21,9 +21,12 @@ use alluvium_core::quarantine::{Cause, Refusal};
 use alluvium_extract::{Limits, PdfEngineName, PoolConfig, WorkerCommand, WorkerPool};
 use pdf::Pdf;
 
+fn worker() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_alluvium-extract-worker"))
+}
+
 fn config() -> PoolConfig {
-    let program = PathBuf::from(env!("CARGO_BIN_EXE_alluvium-extract-worker"));
-    PoolConfig::new(WorkerCommand { program, args: Vec::new() })
+    PoolConfig::new(WorkerCommand { program: worker(), args: Vec::new() })
 }
 
 fn limited(limits: Limits) -> WorkerPool {
@@ -134,7 +137,6 @@ async fn hostile_documents_cost_nothing_but_themselves() {
         let started = Instant::now();
         let outcome = extract(&pool, media_type, bytes).await.map(|e| e.partial);
         println!("{name}: {outcome:?} in {:?}", started.elapsed());
-        assert!(started.elapsed() < Duration::from_secs(20), "{name}");
         still_works(&pool).await;
     }
 }
@@ -151,13 +153,11 @@ async fn out_of_time_and_out_of_memory_are_told_apart() {
     );
     still_works(&pool).await;
 
-    let pool =
-        limited(Limits { wall: Duration::from_millis(700), cpu: Duration::from_secs(60), ..slow.clone() });
-    assert_eq!(
-        extract(&pool, MediaType::Html, deep).await.unwrap_err().cause,
-        Cause::Timeout,
-        "wall-clock time"
-    );
+    // Long enough for the two small documents after it on a machine that is busy with other tests.
+    let wall = Duration::from_secs(5);
+    let pool = limited(Limits { wall, cpu: Duration::from_secs(60), ..slow });
+    let refusal = extract(&pool, MediaType::Html, deep).await.unwrap_err();
+    assert_eq!(refusal.cause, Cause::Timeout, "wall-clock time: {refusal}");
     still_works(&pool).await;
 
     let pool = limited(Limits { memory: 48 << 20, ..Limits::default() });
@@ -181,14 +181,17 @@ async fn limits_on_sizes() {
 #[tokio::test]
 async fn a_content_that_kills_twice_is_refused_from_memory() {
     let limits = Limits { nesting: u32::MAX, cpu: Duration::from_secs(1), ..Limits::default() };
-    let pool = limited(limits);
+    // Every start of a worker leaves a line.
+    let folder = tempfile::tempdir().unwrap();
+    let starts = folder.path().join("starts");
+    let script = format!("echo >> '{}'; exec '{}'", starts.display(), worker().display());
+    let command = WorkerCommand { program: PathBuf::from("/bin/sh"), args: vec!["-c".into(), script.into()] };
+    let pool = WorkerPool::new(PoolConfig { limits, ..PoolConfig::new(command) });
     let deep = "<div>".repeat(400_000).into_bytes();
-    for _ in 0..2 {
+    for tries in [1, 2, 2] {
         assert_eq!(extract(&pool, MediaType::Html, deep.clone()).await.unwrap_err().cause, Cause::Timeout);
+        assert_eq!(std::fs::read_to_string(&starts).unwrap().lines().count(), tries);
     }
-    let started = Instant::now();
-    assert_eq!(extract(&pool, MediaType::Html, deep).await.unwrap_err().cause, Cause::Timeout);
-    assert!(started.elapsed() < Duration::from_millis(500), "no worker was asked");
 }
 
 #[tokio::test]

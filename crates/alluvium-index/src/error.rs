@@ -158,6 +158,31 @@ pub enum IndexError {
 /// The result of this crate.
 pub(crate) type Result<T> = std::result::Result<T, IndexError>;
 
+impl ErrorKind {
+    /// What a person does next.
+    pub fn next(self) -> &'static str {
+        match self {
+            Self::Held => "wait for it to finish, or stop it",
+            Self::Fenced => "another writer is at work; start again once it has finished",
+            Self::OtherPipeline => "give this pipeline an index.uri of its own, or use that pipeline's file",
+            Self::OtherGeneration => {
+                "put back the model and chunk settings that the index was built with, or give index.uri another folder and backfill it"
+            }
+            Self::Storage => "check the disk and its permissions, then run the same command again",
+            Self::Corrupt => {
+                "restore the index folder from a copy, or move it away and run `alluvium backfill`"
+            }
+            Self::NotFound => "check the name",
+            Self::Request => "ask otherwise",
+            Self::BadName => "choose another name",
+            Self::Exists => "choose another name, or drop the other first",
+            Self::Erased => "nothing is left to do; `alluvium erase --undo` lets the id be used again",
+            Self::Paused => "run `alluvium resume` once what was rolled back is mended",
+            Self::AlreadyLive => "name an earlier record: `alluvium releases list` shows them",
+        }
+    }
+}
+
 impl IndexError {
     /// What the caller can do about it.
     pub fn kind(&self) -> ErrorKind {
@@ -181,27 +206,7 @@ impl IndexError {
 
     /// What a person does next.
     pub fn next(&self) -> &'static str {
-        match self.kind() {
-            ErrorKind::Held => "wait for it to finish, or stop it",
-            ErrorKind::Fenced => "another writer is at work; start again once it has finished",
-            ErrorKind::OtherPipeline => {
-                "give this pipeline an index.uri of its own, or use that pipeline's file"
-            }
-            ErrorKind::OtherGeneration => {
-                "put back the model and chunk settings that the index was built with, or give index.uri another folder and backfill it"
-            }
-            ErrorKind::Storage => "check the disk and its permissions, then run the same command again",
-            ErrorKind::Corrupt => {
-                "restore the index folder from a copy, or move it away and run `alluvium backfill`"
-            }
-            ErrorKind::NotFound => "check the name",
-            ErrorKind::Request => "ask otherwise",
-            ErrorKind::BadName => "choose another name",
-            ErrorKind::Exists => "choose another name, or drop the other first",
-            ErrorKind::Erased => "nothing is left to do; `alluvium erase --undo` lets the id be used again",
-            ErrorKind::Paused => "run `alluvium resume` once what was rolled back is mended",
-            ErrorKind::AlreadyLive => "name an earlier record: `alluvium releases list` shows them",
-        }
+        self.kind().next()
     }
 
     /// A storage failure while doing `action`.

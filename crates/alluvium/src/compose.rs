@@ -168,7 +168,7 @@ const SCAN: &str = "scan";
 
 /// What reading a source starts from.
 pub(crate) struct Start {
-    /// What the index knows of the source's documents.
+    /// What the index knows of a folder's documents.
     pub(crate) known: HashMap<String, KnownDocument>,
     /// How far each partition has been read.
     pub(crate) positions: BTreeMap<String, u64>,
@@ -188,12 +188,18 @@ impl Start {
         fingerprint: &Sha256,
     ) -> Result<Self, Failure> {
         let (mut known, mut again) = (HashMap::new(), Vec::new());
-        if let Some(index) = writer.index() {
-            known = index.known(&source.name).await.map_err(|e| at_index(spec, e))?;
-            let wanted = index.wanted_again(&source.name).await.map_err(|e| at_index(spec, e))?;
-            again.extend(wanted.into_iter().filter_map(|item| {
-                Some(Again { doc_id: DocId::parse(item.doc_id).ok()?, position: item.position })
-            }));
+        // A folder is compared with all that is known of it, events are not: theirs may be many.
+        match (writer.index(), &source.kind) {
+            (Some(index), SourceKind::Filesystem(_)) => {
+                known = index.known(&source.name).await.map_err(|e| at_index(spec, e))?;
+            }
+            (Some(index), SourceKind::Jsonl(_)) => {
+                let wanted = index.wanted_again(&source.name).await.map_err(|e| at_index(spec, e))?;
+                again.extend(wanted.into_iter().filter_map(|item| {
+                    Some(Again { doc_id: DocId::parse(item.doc_id).ok()?, position: item.position })
+                }));
+            }
+            (None, _) => {}
         }
         let checkpoint = writer.head().and_then(|head| head.checkpoint.0.get(source.name.expose()));
         let positions = checkpoint.map(|c| c.partitions.clone()).unwrap_or_default();
@@ -293,25 +299,6 @@ pub(crate) fn options(spec: &PipelineSpec) -> Options {
         alluvium_config::Durability::Process => Durability::Process,
     };
     Options { durability, clock: Arc::new(SystemClock) }
-}
-
-/// Whether a source can be read once only.
-pub(crate) fn reads_standard_input(source: &SourceSpec) -> bool {
-    match &source.kind {
-        SourceKind::Filesystem(_) => false,
-        SourceKind::Jsonl(settings) => *settings.path.expose() == JsonlInput::Stdin,
-    }
-}
-
-/// The file of a source of events.
-pub(crate) fn event_file(source: &SourceSpec) -> Option<&Path> {
-    match &source.kind {
-        SourceKind::Jsonl(settings) => match settings.path.expose() {
-            JsonlInput::File(path) => Some(path),
-            JsonlInput::Stdin => None,
-        },
-        SourceKind::Filesystem(_) => None,
-    }
 }
 
 /// The pipeline's index for reading. It must be this pipeline's.

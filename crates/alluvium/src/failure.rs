@@ -161,27 +161,22 @@ impl From<IndexError> for Failure {
     }
 }
 
-/// What to do about a pause, whoever met it.
-fn error_next_paused() -> &'static str {
-    "run `alluvium resume` once what was rolled back is mended"
-}
-
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let again = "run the same command again: what is finished is not done anew";
         match error {
             RunError::Model(error) => error.into(),
-            RunError::Commit(CommitError::Fenced(_)) => Self::new(Exit::Held, "fenced", &error)
-                .next("another writer is at work; start again once it has finished"),
+            RunError::Commit(CommitError::Fenced(_)) => {
+                Self::new(Exit::Held, "fenced", &error).next(ErrorKind::Fenced.next())
+            }
             RunError::Commit(CommitError::Paused(_)) => {
-                Self::new(Exit::Failed, "paused", &error).next(error_next_paused())
+                Self::new(Exit::Failed, "paused", &error).next(ErrorKind::Paused.next())
             }
             RunError::Commit(CommitError::Storage(_)) => {
                 Self::new(Exit::Failed, "storage", &error).next(format!("check the disk, then {again}"))
             }
             RunError::Commit(CommitError::Inconsistent(_)) => {
-                Self::new(Exit::Failed, "index_corrupt", &error)
-                    .next("restore the index folder from a copy, or move it away and run `alluvium backfill`")
+                Self::new(Exit::Failed, "index_corrupt", &error).next(ErrorKind::Corrupt.next())
             }
             RunError::Source(SourceError::Broken { .. }) => Self::new(Exit::Failed, "source_broken", &error)
                 .next(format!("mend the source, then {again}")),

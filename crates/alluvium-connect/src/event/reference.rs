@@ -2,6 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use alluvium_core::percent::decode;
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
 
 use crate::filesystem::read::{Outcome, read};
@@ -72,22 +73,6 @@ fn local_path(uri: &str) -> Option<PathBuf> {
     }
     let path = rest.strip_prefix("localhost").unwrap_or(rest);
     path.starts_with('/').then(|| decode(path)).flatten().map(PathBuf::from)
-}
-
-/// Undoes percent escapes.
-fn decode(path: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut parts = path.split('%');
-    bytes.extend(parts.next()?.bytes());
-    for part in parts {
-        let (digits, rest) = part.split_at_checked(2)?;
-        if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return None;
-        }
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        bytes.extend(rest.bytes());
-    }
-    String::from_utf8(bytes).ok().filter(|path| !path.contains('\0'))
 }
 
 #[cfg(test)]

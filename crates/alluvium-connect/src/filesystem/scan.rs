@@ -58,9 +58,16 @@ pub(crate) struct Scan {
 
 enum Stage {
     New,
-    Reading { looker: Box<Looker>, entries: IntoIter<Entry> },
-    Deleting { started: Timestamp, ids: IntoIter<DocId> },
-    Braked,
+    Reading {
+        looker: Box<Looker>,
+        entries: IntoIter<Entry>,
+    },
+    Deleting {
+        started: Timestamp,
+        ids: IntoIter<DocId>,
+    },
+    /// Deletions are held back, by the brake or until another look.
+    Withheld,
     Ended,
 }
 
@@ -216,7 +223,7 @@ impl Scan {
                     Ok(Step::End(self.is_whole().then(|| progress(tree, watermark))))
                 }
             },
-            Stage::Braked | Stage::New | Stage::Ended => Ok(Step::End(None)),
+            Stage::Withheld | Stage::New | Stage::Ended => Ok(Step::End(None)),
         }
     }
 
@@ -244,7 +251,7 @@ impl Scan {
         let started = looker.started;
         if !self.is_whole() && ids.len() > MANY && ids.iter().any(|id| !tree.known.is_withheld(id.local())) {
             tree.known.hold(ids.iter().map(DocId::local));
-            self.stage = Stage::Braked;
+            self.stage = Stage::Withheld;
             return Ok(());
         }
         let listing = self.judged(tree, ids.len() as u64, protected);
@@ -256,7 +263,7 @@ impl Scan {
             Err(brake) => {
                 tree.known.withhold(ids.iter().map(DocId::local));
                 batch.braked = Some(brake);
-                Stage::Braked
+                Stage::Withheld
             }
         };
         Ok(())

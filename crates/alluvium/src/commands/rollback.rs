@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use alluvium_config::{PipelineSpec, SourceSpec};
+use alluvium_config::{JsonlInput, PipelineSpec, SourceSpec};
 use alluvium_core::ledger::Record;
 use alluvium_index::{RollbackOptions, RollbackPlan, Target};
 
@@ -54,10 +54,10 @@ fn unreplayable(spec: &PipelineSpec, plan: &RollbackPlan, then: &Record, live: &
 
 /// Why a source can't give its changes again. Documents in folders are there to be read at any time.
 fn cannot_replay(source: &SourceSpec, then: &Record, live: &Record) -> Option<String> {
-    if compose::reads_standard_input(source) {
-        return Some("standard input can't be read again".to_owned());
-    }
-    let file = compose::event_file(source)?;
+    let file = match source.kind.event_input()? {
+        JsonlInput::Stdin => return Some("standard input can't be read again".to_owned()),
+        JsonlInput::File(path) => path,
+    };
     let partitions = |record: &Record| {
         let source = record.checkpoint.0.get(source.name.expose());
         source.map(|source| source.partitions.clone()).unwrap_or_default()

@@ -137,7 +137,7 @@ impl Daemon<'_> {
 
     /// A new round reads its sources again, and standard input can't be.
     fn refuse_loss(&self) -> Result<(), Failure> {
-        let lost = self.spec.sources.iter().find(|source| compose::reads_standard_input(source));
+        let lost = self.spec.sources.iter().find(|source| source.kind.reads_stdin());
         lost.map_or(Ok(()), |source| {
             let message = format!(
                 "source {} is standard input, and what was in flight of it when the round ended is lost",

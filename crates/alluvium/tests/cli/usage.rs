@@ -4,22 +4,10 @@ use std::io::Read;
 
 use super::{Place, check, pipeline, program, run, text};
 
-const COMMANDS: [&str; 14] = [
-    "validate",
-    "backfill",
-    "run",
-    "search",
-    "status",
-    "explain",
-    "releases",
-    "rollback",
-    "resume",
-    "erase",
-    "quarantine",
-    "models",
-    "schema",
-    "completions",
-];
+#[path = "../../../../tests/harness/command_names.rs"]
+mod command_names;
+
+use command_names::COMMANDS;
 
 #[test]
 fn help_shows_what_exists_and_nothing_else() {

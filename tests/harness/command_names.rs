@@ -1,0 +1,19 @@
+//! Apart from the rest of the harness, because the tests of the crate `alluvium` take it, too.
+
+/// The commands that there are.
+pub(crate) const COMMANDS: [&str; 14] = [
+    "validate",
+    "backfill",
+    "run",
+    "search",
+    "status",
+    "explain",
+    "releases",
+    "rollback",
+    "resume",
+    "erase",
+    "quarantine",
+    "models",
+    "schema",
+    "completions",
+];
