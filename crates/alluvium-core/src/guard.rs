@@ -21,7 +21,7 @@ use crate::document::{DocumentState, Prepared, PreparedContent};
 use crate::hash::Sha256;
 use crate::policy::Policy;
 use crate::quarantine::{Cause, Refusal, Stage};
-use crate::version::Version;
+use crate::version::{Version, VersionKind};
 
 /// What the index knows of a document when a change arrives.
 #[derive(Debug, Clone, Default)]
@@ -187,7 +187,8 @@ fn judge_declared(policy: &Policy, version: &Version, acl: &Acl) -> AccessVerdic
         Some(Ordering::Less) => AccessVerdict::Keep,
         Some(Ordering::Equal) if same => AccessVerdict::Keep,
         Some(Ordering::Equal) => AccessVerdict::Refuse(conflict(Stage::Access, version)),
-        None if same => AccessVerdict::Keep,
+        // The same list under a first version is more than is known: an older one must not look new after it.
+        None if same && version.kind == VersionKind::Observed => AccessVerdict::Keep,
         _ => AccessVerdict::Set { acl: acl.clone(), version: version.clone() },
     }
 }

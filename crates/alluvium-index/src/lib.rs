@@ -8,6 +8,7 @@ mod claim;
 mod contents;
 mod error;
 mod explain;
+mod fault;
 mod filter;
 mod guarded;
 mod indexes;
@@ -34,6 +35,8 @@ mod writer;
 pub use contents::Diff;
 pub use error::{ErrorKind, IndexError};
 pub use explain::Explanation;
+#[doc(hidden)]
+pub use fault::Fault;
 pub use intervene::Intervention;
 pub use reader::{Index, QuarantineDetail, QuarantineItem};
 pub use releases::{Release, Releases, Target};

@@ -21,6 +21,7 @@ use alluvium_core::version::{Version, VersionKind};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::fault::Fault;
 use crate::rows::{self, ChunkRow, DocumentRow, PolicyRow, QuarantineRow};
 
 mod build;
@@ -80,8 +81,24 @@ impl Facts {
             }),
         };
         let policy = self.policy.as_ref().map(PolicyRow::policy).transpose()?;
-        Ok(Known { content, policy })
+        Ok(seeded(Known { content, policy }))
     }
+}
+
+/// What is known, but for what tests seed.
+fn seeded(mut known: Known) -> Known {
+    if let Some(policy) = &mut known.policy {
+        if Fault::GuardForgetsDeletions.is_on() {
+            policy.deleted = None;
+        }
+        if Fault::GuardForgetsErasures.is_on() {
+            policy.erased = None;
+        }
+        if let Some(content) = known.content.as_ref().filter(|_| Fault::GuardComparesOneVersion.is_on()) {
+            policy.acl_version = content.version.clone();
+        }
+    }
+    known
 }
 
 /// The rows of one commit.

@@ -5,12 +5,14 @@
 //! and not before; a crash anywhere leaves them on the record before, and the next claim discards the
 //! rest.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 
 use alluvium_core::checkpoint::Checkpoint;
 use alluvium_core::clock::Clock;
 use alluvium_core::commit::{Batch, CommitError, Committed, IndexWriter, Publish, VectorLookup};
+use alluvium_core::document::Prepared;
 use alluvium_core::fingerprint::GenerationFingerprint;
 use alluvium_core::fold::fold;
 use alluvium_core::id::{Generation, PipelineName};
@@ -22,6 +24,7 @@ use uuid::Uuid;
 
 use crate::claim::{Claim, check_owner};
 use crate::error::{IndexError, Result};
+use crate::fault::Fault;
 use crate::guarded::facts;
 use crate::layout::Layout;
 use crate::ledger::Ledger;
@@ -257,8 +260,8 @@ impl Writer {
         }
     }
 
-    async fn plan(&self, batch: Vec<alluvium_core::document::Prepared>) -> Result<Plan> {
-        let folded = fold(batch);
+    async fn plan(&self, batch: Vec<Prepared>) -> Result<Plan> {
+        let folded = fold(if Fault::FoldTakesTheLast.is_on() { only_the_last(batch) } else { batch });
         let ids: Vec<&str> = folded.changes.iter().map(|c| c.doc_id.as_str()).collect();
         let facts = match self.tables() {
             Some(tables) if !ids.is_empty() => facts(&tables, &ids).await?,
@@ -288,7 +291,8 @@ impl Writer {
         let (head, mut tables) = self.claimed().await?;
         let counts = plan.counts;
         apply::apply(&mut tables, plan, self.fingerprint.model.dimension).await?;
-        let checkpoint = head.checkpoint.believed_at(self.options.clock.now()).apply(&batch.deltas)?;
+        let deltas = if Fault::RecordForgetsProgress.is_on() { Vec::new() } else { batch.deltas };
+        let checkpoint = head.checkpoint.believed_at(self.options.clock.now()).apply(&deltas)?;
         let draft = Draft { checkpoint, ..Draft::over(&head, Reason::Commit) };
         let published = self.publish(&head, tables, draft).await?;
         Ok(Committed { counts, published: Some(published) })
@@ -320,7 +324,9 @@ impl Writer {
         };
         storage::sync(self.layout.root(), self.options.durability).await?;
         fail_point!("commit::before-record");
-        self.ledger.put(&record).await?;
+        if !Fault::AcknowledgesBeforeRecord.is_on() {
+            self.ledger.put(&record).await?;
+        }
         storage::sync(self.layout.root(), self.options.durability).await?;
         fail_point!("commit::after-record");
         self.tag(&record, &tables).await?;
@@ -334,7 +340,7 @@ impl Writer {
     /// Moves the tags to a record's tables; to those of a newer one, where somebody has published since.
     async fn tag(&self, record: &Record, tables: &Tables) -> Result<()> {
         let (mut seq, mut tables) = (record.seq, tables.clone());
-        loop {
+        while !Fault::TagStaysBehind.is_on() {
             for table in tables.iter() {
                 table.tag_live().await?;
             }
@@ -345,6 +351,7 @@ impl Writer {
             tables = Tables::open(&self.layout, &newer, &self.session).await?;
             seq = newer.seq;
         }
+        Ok(())
     }
 
     /// After a failure the tables may hold what no record names: the next write claims anew.
@@ -369,8 +376,18 @@ impl Writer {
             let maintained = crate::maintain::maintain(role, tables.get(role)?, &self.tuning).await?;
             tables.set(role, maintained);
         }
-        self.publish(&head, tables, Draft::over(&head, Reason::Maintenance)).await.map(drop)
+        let mut draft = Draft::over(&head, Reason::Maintenance);
+        if Fault::MaintenanceLosesProgress.is_on() {
+            draft.checkpoint = Checkpoint::default();
+        }
+        self.publish(&head, tables, draft).await.map(drop)
     }
+}
+
+/// What tests seed instead of folding.
+fn only_the_last(batch: Vec<Prepared>) -> Vec<Prepared> {
+    let by_id = batch.into_iter().map(|change| (change.doc_id.as_str().to_owned(), change));
+    by_id.collect::<HashMap<_, _>>().into_values().collect()
 }
 
 fn host() -> String {

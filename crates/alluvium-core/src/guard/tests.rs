@@ -89,6 +89,18 @@ fn access_by_version_and_list() {
 }
 
 #[test]
+fn a_list_that_says_what_is_known_gives_it_a_version() {
+    let mut k = known(v(1), "t", DocumentState::Indexed);
+    if let Some(policy) = &mut k.policy {
+        (policy.acl, policy.acl_version) = (acl("a"), Version::observed());
+    }
+    let declare =
+        |version, reader: &str| judge_access(&k, &AccessChange::Declared { version, acl: acl(reader) });
+    assert_eq!(declare(v(4), "a"), AccessVerdict::Set { acl: acl("a"), version: v(4) });
+    assert_eq!(declare(Version::observed(), "a"), AccessVerdict::Keep);
+}
+
+#[test]
 fn silence_keeps_takes_the_default_or_is_refused() {
     let k = known(v(1), "t", DocumentState::Indexed);
     let none = Known::default();

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use alluvium_core::access::Principals;
 
 use crate::error::Result;
+use crate::fault::Fault;
 use crate::filter::one_of;
 use crate::rows::{self, PolicyRow};
 use crate::search::hit::Hit;
@@ -26,6 +27,9 @@ impl<'a> Judge<'a> {
 
     /// Drops what the policy forbids, and what it does not know.
     pub(crate) async fn admitted(&mut self, hits: Vec<Hit>) -> Result<Vec<Hit>> {
+        if Fault::SearchTrustsCopies.is_on() {
+            return Ok(hits);
+        }
         let unknown: HashSet<&str> =
             hits.iter().map(|h| h.doc_id.as_str()).filter(|id| !self.verdicts.contains_key(*id)).collect();
         let unknown: Vec<&str> = unknown.into_iter().collect();

@@ -9,6 +9,7 @@ use fail::fail_point;
 use serde::Serialize;
 
 use crate::error::Result;
+use crate::fault::Fault;
 use crate::filter::one_of;
 use crate::plan::Plan;
 use crate::rows::{self, ChunkRow, DocumentRow, version_text};
@@ -17,6 +18,7 @@ use crate::tables::Tables;
 
 /// Writes a plan's rows. Nothing of it is published yet.
 pub(super) async fn apply(tables: &mut Tables, plan: Plan, dimension: usize) -> Result<()> {
+    let plan = seeded(plan);
     let moved = relisted(tables, &plan.relist).await?;
     let touched = touched(tables, &plan.touch).await?;
     let gone: Vec<String> =
@@ -35,6 +37,26 @@ pub(super) async fn apply(tables: &mut Tables, plan: Plan, dimension: usize) -> 
     replace(tables, TableRole::Quarantine, dimension, &ids, &plan.quarantine).await?;
     fail_point!("commit::after-quarantine");
     Ok(())
+}
+
+/// The plan, but for what tests seed.
+fn seeded(mut plan: Plan) -> Plan {
+    if Fault::ChunksAreAppended.is_on() {
+        plan.remove.clear();
+    }
+    if Fault::ListsAreNotCopied.is_on() {
+        plan.relist.clear();
+    }
+    if Fault::DocumentsAreNotWritten.is_on() {
+        plan.documents.clear();
+    }
+    if Fault::PoliciesAreNotWritten.is_on() {
+        plan.policies.clear();
+    }
+    if Fault::QuarantineIsNotWritten.is_on() {
+        plan.quarantine.clear();
+    }
+    plan
 }
 
 fn keys<R>(rows: &[R], key: impl Fn(&R) -> &String) -> Vec<String> {

@@ -17,6 +17,7 @@ use super::erase::blanked;
 use super::{Draft, Writer, apply};
 use crate::contents::contents;
 use crate::error::{IndexError, Result};
+use crate::fault::Fault;
 use crate::filter::one_of;
 use crate::plan::Plan;
 use crate::rows::{self, DocumentRow, PolicyRow, seq_i64};
@@ -98,7 +99,11 @@ impl Writer {
         fail_point!("rollback::after-restore");
         let overlay = self.overlay(&sides, &claimed, &tables, options, seq).await?;
         apply::apply(&mut tables, overlay, self.fingerprint.model.dimension).await?;
-        let checkpoint = if options.keep_offsets { head.checkpoint.clone() } else { sides.then.checkpoint };
+        let checkpoint = if options.keep_offsets || Fault::RollbackKeepsProgress.is_on() {
+            head.checkpoint.clone()
+        } else {
+            sides.then.checkpoint
+        };
         let draft = Draft {
             reason: Reason::Rollback,
             checkpoint,
@@ -141,7 +146,10 @@ impl Writer {
             )));
         }
         let then_tables = Tables::open(&self.layout, &then, &self.session).await?;
-        let changed = changed_since(&now_tables, then.seq).await?;
+        let mut changed = changed_since(&now_tables, then.seq).await?;
+        if Fault::RollbackForgetsPolicy.is_on() {
+            changed.clear();
+        }
         let policies = with_lists(&then_tables, &changed).await?;
         let before = contents(&then_tables).await?;
         let after = contents(&now_tables).await?;
@@ -201,7 +209,7 @@ impl Writer {
     /// Policies that take back the tombstone which they had in the record.
     async fn reburied_rows(&self, sides: &Sides, seq: u64) -> Result<Vec<PolicyRow>> {
         let ids = &sides.outcome.reburied;
-        if ids.is_empty() {
+        if ids.is_empty() || Fault::RollbackForgetsDeletions.is_on() {
             return Ok(Vec::new());
         }
         let table = sides.then_tables.get(TableRole::Policy)?;

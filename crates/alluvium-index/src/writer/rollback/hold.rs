@@ -17,6 +17,7 @@ use datafusion_expr::{col, lit};
 use super::super::erase::blanked;
 use super::Sides;
 use crate::error::Result;
+use crate::fault::Fault;
 use crate::filter::one_of;
 use crate::reader::open_quarantine;
 use crate::rows::{self, DocumentRow, QuarantineRow, seq_i64};
@@ -47,6 +48,7 @@ pub(super) async fn reopened(
         ..row
     };
     let holds = open_quarantine(tables).await?.into_iter().filter(|row| row.cause == held).map(ended);
+    let holds = holds.filter(|_| !Fault::RollbackKeepsHolds.is_on());
     Ok(mended.map(open_again).chain(holds).collect())
 }
 

@@ -1,0 +1,555 @@
+//! The real index, led through the steps beside the model, and compared with it after each.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use alluvium_core::checkpoint::CheckpointDelta;
+use alluvium_core::clock::SystemClock;
+use alluvium_core::commit::{Batch, CommitError, IndexWriter};
+use alluvium_core::document::Prepared;
+use alluvium_core::id::{DocId, PipelineName, SourceName};
+use alluvium_core::ledger::{Reason, Record, TableRole};
+use alluvium_index::{
+    Durability, ErrorKind, Index, IndexError, Intervention, Options, Releases, RollbackOptions, SearchMode,
+    Tuning, Writer,
+};
+use arrow_array::RecordBatch;
+use futures::TryStreamExt;
+use jiff::Timestamp;
+use lance::dataset::builder::DatasetBuilder;
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use super::op::{DOCUMENTS, Edit, Event, EventChange, Op, POINTS, PRINCIPALS, Source};
+use super::oracle::{DEFAULT_LIST, Folder, Oracle, Row, id};
+use super::source;
+use crate::common::{Ask, fingerprint, sorted};
+
+/// Why reality and the model differ.
+pub type Differs = String;
+
+pub struct World {
+    folder: TempDir,
+    oracle: Oracle,
+    log: Vec<Event>,
+    tree: Folder,
+    writer: Option<Writer>,
+    /// Events that were acknowledged to their source.
+    acknowledged: usize,
+    /// The record of a release.
+    release: Option<(String, u64)>,
+    /// Whether the last process died before it could move the tags.
+    died: bool,
+    steps: usize,
+}
+
+/// How a step of a process ended.
+enum Outcome<T> {
+    Done(T),
+    Died,
+}
+
+/// Small sizes, so that little is enough to be maintained.
+fn tuning() -> Tuning {
+    Tuning { unindexed_fragments: 3, ..Tuning::default() }
+}
+
+fn options() -> Options {
+    Options { durability: Durability::Process, clock: Arc::new(SystemClock) }
+}
+
+fn pipeline() -> PipelineName {
+    PipelineName::new("handbook").unwrap()
+}
+
+fn partition() -> (SourceName, String) {
+    (SourceName::new("events").unwrap(), "0".to_owned())
+}
+
+async fn open(root: &Path) -> Writer {
+    let writer = Writer::open(root, &pipeline(), &fingerprint("model-a"), options()).await.unwrap();
+    writer.tuned(tuning())
+}
+
+async fn intervention(root: &Path) -> Result<Intervention, IndexError> {
+    Intervention::open(root, &pipeline(), options()).await
+}
+
+impl World {
+    /// Nothing: no index, no events, no files.
+    pub fn bare() -> Self {
+        // In memory where there is such a place: nothing here is about what a disk does.
+        let shared = Path::new("/dev/shm");
+        let place = if shared.is_dir() { shared.to_owned() } else { std::env::temp_dir() };
+        Self {
+            folder: TempDir::new_in(place).unwrap(),
+            oracle: Oracle::default(),
+            log: Vec::new(),
+            tree: Folder::new(),
+            writer: None,
+            acknowledged: 0,
+            release: None,
+            died: false,
+            steps: 0,
+        }
+    }
+
+    /// An index that holds every document. It is made once and copied.
+    pub async fn settled() -> Self {
+        static MADE: OnceCell<World> = OnceCell::const_new();
+        let made = MADE.get_or_init(|| async {
+            let mut world = Self::bare();
+            for document in 0..DOCUMENTS {
+                let change = EventChange::Upsert { text: document, list: Some(document) };
+                world.log.push(Event { document, version: 2, change });
+                world.edit(&Edit::Write { document, text: document });
+            }
+            world.ingest(usize::MAX / 2).await.unwrap();
+            world.scan().await.unwrap();
+            world.compare().await.unwrap();
+            world.writer = None;
+            world
+        });
+        let made = made.await;
+        let world = Self {
+            oracle: made.oracle.clone(),
+            log: made.log.clone(),
+            tree: made.tree.clone(),
+            ..Self::bare()
+        };
+        copy(made.root(), world.root());
+        Self { acknowledged: made.acknowledged, ..world }
+    }
+
+    fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub async fn step(&mut self, op: &Op) -> Result<(), Differs> {
+        self.steps += 1;
+        match op {
+            Op::Die { point, nth, during } => {
+                let point = POINTS[*point];
+                fail::cfg(point, &format!("{nth}*off->panic")).unwrap();
+                let result = Box::pin(self.act(during)).await;
+                fail::remove(point);
+                result?;
+            }
+            op => Box::pin(self.act(op)).await?,
+        }
+        self.compare().await
+    }
+
+    async fn act(&mut self, op: &Op) -> Result<(), Differs> {
+        match op {
+            Op::Events { new, ingest, careless } => {
+                self.log.extend(new.iter().cloned());
+                if *careless {
+                    self.commit_without_looking().await?;
+                }
+                self.ingest(*ingest).await
+            }
+            Op::Files { edits, scan } => {
+                edits.iter().for_each(|edit| self.edit(edit));
+                if *scan { self.scan().await } else { Ok(()) }
+            }
+            Op::Erase { source, document } => self.erase(&id(*source, *document)).await,
+            Op::Unerase { source, document } => self.unerase(&id(*source, *document)).await,
+            Op::Maintain => self.maintain().await,
+            Op::Restart => {
+                self.writer = None;
+                Ok(())
+            }
+            Op::Release => self.name_release().await,
+            Op::DropRelease => self.drop_release().await,
+            Op::Rollback { back, restore_deleted, keep_offsets, pause } => {
+                self.roll_back(*back, *restore_deleted, *keep_offsets, *pause).await
+            }
+            Op::Resume => self.resume().await,
+            Op::Die { .. } => Ok(()),
+        }
+    }
+
+    /// The writer of the process, which follows what others published.
+    async fn writer(&mut self) -> Writer {
+        match self.writer.take() {
+            None => open(self.root()).await,
+            Some(mut writer) => {
+                if writer.superseded().await.unwrap() {
+                    writer.renew().await.unwrap();
+                }
+                writer
+            }
+        }
+    }
+
+    /// Lets the process do something that it may die of. `reason` is that of the record which makes it so.
+    async fn process<T: Send + 'static>(
+        &mut self,
+        work: impl Future<Output = T> + Send + 'static,
+        reason: Reason,
+    ) -> (Outcome<T>, Option<u64>) {
+        let before = self.head().await.map_or(0, |head| head.seq);
+        let outcome = match tokio::spawn(work).await {
+            Ok(result) => {
+                self.died &= self.record_since(before, reason).await.is_none();
+                Outcome::Done(result)
+            }
+            Err(died) => {
+                let payload = died.into_panic();
+                let text = payload.downcast_ref::<String>().map_or("?", String::as_str);
+                assert!(text.starts_with("failpoint "), "{text}");
+                self.died = true;
+                Outcome::Died
+            }
+        };
+        (outcome, self.record_since(before, reason).await)
+    }
+
+    async fn head(&self) -> Option<Record> {
+        Index::open(self.root()).await.unwrap().map(|index| index.record().clone())
+    }
+
+    /// The record with that reason that was published after another.
+    async fn record_since(&self, before: u64, reason: Reason) -> Option<u64> {
+        if !self.root().join("ledger").is_dir() {
+            return None;
+        }
+        let history = Releases::open(self.root()).unwrap().history(16).await.unwrap();
+        history.iter().find(|r| r.seq > before && r.reason == reason).map(|r| r.seq)
+    }
+
+    /// A commit; gives whether it is in the ledger now.
+    async fn commit(
+        &mut self,
+        changes: Vec<Prepared>,
+        deltas: Vec<CheckpointDelta>,
+    ) -> Result<bool, Differs> {
+        if changes.is_empty() && deltas.is_empty() {
+            return Ok(true);
+        }
+        let mut writer = self.writer().await;
+        let work = async move {
+            let result = writer.commit(Batch { changes, deltas }).await;
+            (writer, result)
+        };
+        let (outcome, record) = self.process(work, Reason::Commit).await;
+        match outcome {
+            Outcome::Died => Ok(record.is_some()),
+            Outcome::Done((writer, result)) => {
+                self.writer = Some(writer);
+                match result {
+                    Ok(_) => Ok(true),
+                    Err(CommitError::Paused(_)) if self.oracle.paused && record.is_none() => Ok(false),
+                    Err(e) => Err(format!("a commit failed: {e}")),
+                }
+            }
+        }
+    }
+
+    /// A writer that doesn't look must be fenced where somebody has published since.
+    async fn commit_without_looking(&mut self) -> Result<(), Differs> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        if !writer.superseded().await.unwrap() || writer.head().is_some_and(|head| head.paused) {
+            return Ok(());
+        }
+        let intruder = Event {
+            document: 0,
+            version: 1_000,
+            change: EventChange::Upsert { text: 0, list: Some(DEFAULT_LIST) },
+        };
+        let batch = Batch { changes: vec![source::event(&intruder, 0)], deltas: vec![] };
+        match writer.commit(batch).await {
+            Err(CommitError::Fenced(_)) => Ok(()),
+            other => Err(format!("a writer that was superseded committed: {other:?}")),
+        }
+    }
+
+    async fn ingest(&mut self, most: usize) -> Result<(), Differs> {
+        let from = self.oracle.position;
+        let to = self.log.len().min(from.saturating_add(most));
+        if from == to {
+            return Ok(());
+        }
+        let events = self.log[from..to].to_vec();
+        let changes = events.iter().enumerate().map(|(i, e)| source::event(e, from + i)).collect();
+        let (source, partition) = partition();
+        let after = from.checked_sub(1).map(|p| p as u64);
+        let delta = CheckpointDelta { source, partition, after, through: to as u64 - 1, watermark: None };
+        if self.commit(changes, vec![delta]).await? {
+            events.iter().for_each(|event| self.oracle.event(event));
+            if self.writer.is_some() {
+                self.acknowledged = to;
+            }
+        }
+        Ok(())
+    }
+
+    fn edit(&mut self, edit: &Edit) {
+        let file = |document: u8| id(Source::Files, document);
+        match edit {
+            Edit::Write { document, text } => {
+                self.tree.entry(file(*document)).or_insert((*text, DEFAULT_LIST)).0 = *text;
+            }
+            Edit::List { document, list } => {
+                self.tree.entry(file(*document)).and_modify(|file| file.1 = *list);
+            }
+            Edit::Remove { document } => drop(self.tree.remove(&file(*document))),
+            Edit::Rename { from, to } => {
+                if let Some(moved) = self.tree.remove(&file(*from)) {
+                    self.tree.insert(file(*to), moved);
+                }
+            }
+        }
+    }
+
+    async fn scan(&mut self) -> Result<(), Differs> {
+        let source = SourceName::new("files").unwrap();
+        let known = match Index::open(self.root()).await.unwrap() {
+            Some(index) => index.known(&source).await.unwrap(),
+            None => Default::default(),
+        };
+        let changes = source::scan(&self.tree, &known);
+        if self.commit(changes, vec![]).await? && !self.oracle.paused {
+            self.oracle.scan(&self.tree);
+        }
+        Ok(())
+    }
+
+    /// A person's intervention, in a process of its own; gives the record that it published.
+    async fn intervene<T, F>(
+        &mut self,
+        reason: Reason,
+        work: impl FnOnce(Intervention) -> F,
+    ) -> Result<(Option<Result<T, IndexError>>, Option<u64>), Differs>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, IndexError>> + Send + 'static,
+    {
+        match intervention(self.root()).await {
+            Err(e) if e.kind() == ErrorKind::NotFound && self.head().await.is_none() => Ok((None, None)),
+            Err(e) => Err(format!("an intervention can't open the index: {e}")),
+            Ok(intervention) => {
+                let work = work(intervention);
+                let (outcome, record) = self.process(work, reason).await;
+                Ok(match outcome {
+                    Outcome::Done(result) => (Some(result), record),
+                    Outcome::Died => (None, record),
+                })
+            }
+        }
+    }
+
+    async fn erase(&mut self, id: &str) -> Result<(), Differs> {
+        let document = DocId::parse(id).unwrap();
+        let erase = |mut i: Intervention| async move { i.erase(&document).await };
+        let (result, record) = self.intervene(Reason::Erase, erase).await?;
+        let may = self.oracle.can_erase(id);
+        agree("erase", may, &result)?;
+        if let Some(seq) = record {
+            self.oracle.erase(id, seq);
+        }
+        Ok(())
+    }
+
+    async fn unerase(&mut self, id: &str) -> Result<(), Differs> {
+        let document = DocId::parse(id).unwrap();
+        let unerase = |mut i: Intervention| async move { i.unerase(&document).await };
+        let (result, record) = self.intervene(Reason::Unerase, unerase).await?;
+        agree("unerase", self.oracle.can_unerase(id), &result)?;
+        if record.is_some() {
+            self.oracle.unerase(id);
+        }
+        Ok(())
+    }
+
+    async fn maintain(&mut self) -> Result<(), Differs> {
+        let mut writer = self.writer().await;
+        let work = async move {
+            writer.maintain().await.unwrap();
+            writer
+        };
+        if let (Outcome::Done(writer), _) = self.process(work, Reason::Maintenance).await {
+            self.writer = Some(writer);
+        }
+        Ok(())
+    }
+
+    async fn name_release(&mut self) -> Result<(), Differs> {
+        if let (Some(head), None) = (self.head().await, &self.release) {
+            let name = format!("release-{}", self.steps);
+            let releases = Releases::open(self.root()).unwrap();
+            releases.create(&name, head.seq, Timestamp::now()).await.unwrap();
+            self.release = Some((name, head.seq));
+        }
+        Ok(())
+    }
+
+    async fn drop_release(&mut self) -> Result<(), Differs> {
+        if let Some((name, _)) = self.release.take() {
+            Releases::open(self.root()).unwrap().drop(&name).await.unwrap();
+        }
+        Ok(())
+    }
+
+    async fn roll_back(
+        &mut self,
+        back: usize,
+        restore_deleted: bool,
+        keep_offsets: bool,
+        pause: bool,
+    ) -> Result<(), Differs> {
+        let head = self.head().await.map(|head| head.seq);
+        let Some(to) = self.oracle.records().into_iter().filter(|seq| Some(*seq) != head).nth(back - 1)
+        else {
+            return Ok(());
+        };
+        let options = RollbackOptions { to, restore_deleted, keep_offsets, pause };
+        let work = |mut i: Intervention| async move { i.rollback(&options).await };
+        let (result, record) = self.intervene(Reason::Rollback, work).await?;
+        agree("rollback", true, &result)?;
+        if record.is_some() {
+            self.oracle.roll_back(to, restore_deleted, keep_offsets, pause);
+            self.acknowledged = self.acknowledged.min(self.oracle.position);
+        }
+        Ok(())
+    }
+
+    async fn resume(&mut self) -> Result<(), Differs> {
+        let (result, record) =
+            self.intervene(Reason::Resume, |mut i: Intervention| async move { i.resume().await }).await?;
+        if let Some(Ok(resumed)) = &result
+            && resumed.is_some() != self.oracle.paused
+        {
+            return Err(format!("resume gives {resumed:?}, paused is {}", self.oracle.paused));
+        }
+        if record.is_some() {
+            self.oracle.paused = false;
+        }
+        Ok(())
+    }
+
+    /// What a reader sees, against the model.
+    async fn compare(&mut self) -> Result<(), Differs> {
+        let Some(index) = Index::open(self.root()).await.map_err(|e| format!("no reader can open: {e}"))?
+        else {
+            return self.nothing_is_expected();
+        };
+        let record = index.record().clone();
+        let (source, partition) = partition();
+        let at = record.checkpoint.position(&source, &partition).map_or(0, |p| p as usize + 1);
+        equal("the checkpoint", &at, &self.oracle.position)?;
+        equal("paused", &record.paused, &self.oracle.paused)?;
+        if self.acknowledged > at {
+            return Err(format!("{} events were acknowledged, {at} are contained", self.acknowledged));
+        }
+        let (rows, live) = served(self.root(), &record).await;
+        equal("the rows", &rows, &self.oracle.rows())?;
+        self.tags_follow(&record, live)?;
+        let waiting = index.quarantine().await.unwrap();
+        for id in self.oracle.refused() {
+            if !waiting.iter().any(|item| item.doc_id == id) {
+                return Err(format!("{id} was refused and does not wait in quarantine"));
+            }
+        }
+        self.oracle.published(record.seq);
+        // Each step another of three modes and three principals; earlier records at every third.
+        let who = PRINCIPALS[self.steps / 3 % PRINCIPALS.len()];
+        let mode = [SearchMode::Vector, SearchMode::Fts, SearchMode::Hybrid][self.steps % 3];
+        self.compare_search(&index, who, mode).await?;
+        if self.steps % 3 == 0 { self.compare_earlier(&index, who).await } else { Ok(()) }
+    }
+
+    /// Plain LanceDB clients follow the tag. A process that died may leave it behind until the next publish.
+    fn tags_follow(&self, record: &Record, live: Option<u64>) -> Result<(), Differs> {
+        let version = record.tables.get(&TableRole::Chunks.table(&record.generation)).copied();
+        if self.died { Ok(()) } else { equal("the tag", &live, &version) }
+    }
+
+    fn nothing_is_expected(&self) -> Result<(), Differs> {
+        PRINCIPALS.iter().try_for_each(|who| equal("found in no index", &vec![], &self.oracle.found(who)))
+    }
+
+    async fn compare_search(&self, index: &Index, who: &str, mode: SearchMode) -> Result<(), Differs> {
+        let found = Ask { limit: 100, ..Ask::by(mode, "any") }.of(index, &[who]).await;
+        equal(&format!("{who} finds by {mode:?}"), &sorted(&found.hits), &self.oracle.found(who))
+    }
+
+    /// The release, or some earlier record.
+    async fn compare_earlier(&self, newest: &Index, who: &str) -> Result<(), Differs> {
+        let records = self.oracle.records();
+        let seq = match &self.release {
+            Some((_, seq)) if self.steps % 2 == 0 => *seq,
+            _ => records[self.steps % records.len()],
+        };
+        let releases = Releases::open(self.root()).unwrap();
+        let record = releases.resolve(&alluvium_index::Target::Seq(seq)).await.unwrap();
+        let index = Index::open_at(self.root(), &record).await.unwrap().judged_by(newest).unwrap();
+        let found = Ask { limit: 100, ..Ask::by(SearchMode::Vector, "any") }.of(&index, &[who]).await;
+        let expected = self.oracle.found_at(seq, who);
+        equal(&format!("{who} finds in record {seq}"), &sorted(&found.hits), &expected)
+    }
+
+    /// In the end all that waits is taken, and the index is what the sources say.
+    pub async fn end(&mut self) -> Result<(), Differs> {
+        if self.oracle.paused {
+            self.resume().await?;
+        }
+        for document in 0..DOCUMENTS {
+            for source in [Source::Events, Source::Files] {
+                if self.oracle.can_unerase(&id(source, document)) && document == 0 {
+                    self.unerase(&id(source, document)).await?;
+                }
+            }
+        }
+        self.ingest(usize::MAX / 2).await?;
+        self.scan().await?;
+        self.steps += 1;
+        self.compare().await
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// The rows of chunks in a record, read with nothing but Lance; and the version that is tagged as live.
+async fn served(root: &Path, record: &Record) -> (Vec<Row>, Option<u64>) {
+    let name = TableRole::Chunks.table(&record.generation);
+    let path = root.join(format!("{name}.lance"));
+    let table = DatasetBuilder::from_uri(path.to_str().unwrap());
+    let table = table.with_version(record.tables[&name]).load().await.unwrap();
+    let mut scan = table.scan();
+    scan.project(&["doc_id", "text", "acl_readers", "acl_denied"]).unwrap();
+    let batches: Vec<RecordBatch> = scan.try_into_stream().await.unwrap().try_collect().await.unwrap();
+    let mut rows: Vec<Row> = Vec::new();
+    for batch in &batches {
+        rows.extend(serde_arrow::from_record_batch::<Vec<Row>>(batch).unwrap());
+    }
+    rows.sort();
+    (rows, table.tags().get_version("live").await.ok())
+}
+
+fn equal<T: PartialEq + std::fmt::Debug>(what: &str, is: &T, expected: &T) -> Result<(), Differs> {
+    if is == expected { Ok(()) } else { Err(format!("{what}: {is:?}, and the model says {expected:?}")) }
+}
+
+/// What a person may do succeeds, and nothing else.
+fn agree<T>(what: &str, may: bool, result: &Option<Result<T, IndexError>>) -> Result<(), Differs> {
+    match result {
+        None => Ok(()),
+        Some(Ok(_)) if may => Ok(()),
+        Some(Err(e)) if !may && matches!(e.kind(), ErrorKind::NotFound | ErrorKind::Erased) => Ok(()),
+        Some(Ok(_)) => Err(format!("{what} succeeded")),
+        Some(Err(e)) => Err(format!("{what} failed: {e}")),
+    }
+}
