@@ -8,6 +8,7 @@ use super::*;
 use crate::rows::{ChunkRow, DocumentRow, PolicyRow, QuarantineRow, version_text};
 
 type Change<R> = fn(&mut Vec<R>);
+type RowChange = fn(&mut ChunkRow);
 
 /// Breaks a copy of the index in each way, and compares what is found.
 async fn each<R: Serialize + DeserializeOwned>(role: TableRole, ways: &[(&str, Change<R>)]) {
@@ -85,7 +86,7 @@ async fn a_chunk_that_is_there_twice() {
 #[tokio::test]
 async fn chunks_that_are_not_their_text() {
     let whole = index().await;
-    let ways: &[(&str, fn(&mut ChunkRow))] = &[
+    let ways: &[(&str, RowChange)] = &[
         ("chunk_span", |row| row.char_end -= 1),
         ("chunk_span", |row| row.text = "another text".into()),
         ("chunk_hash", |row| row.chunk_hash = other()),
