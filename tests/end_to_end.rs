@@ -25,3 +25,4 @@ mod reader;
 mod rollback;
 mod search;
 mod strangers;
+mod verify;

@@ -1,7 +1,7 @@
 //! Apart from the rest of the harness, because the tests of the crate `alluvium` take it, too.
 
 /// The commands that there are.
-pub(crate) const COMMANDS: [&str; 14] = [
+pub(crate) const COMMANDS: [&str; 15] = [
     "validate",
     "backfill",
     "run",
@@ -13,6 +13,7 @@ pub(crate) const COMMANDS: [&str; 14] = [
     "resume",
     "erase",
     "quarantine",
+    "verify",
     "models",
     "schema",
     "completions",

@@ -34,7 +34,7 @@ struct PolicyColumns {
 /// Documents of a source with the content that was last seen of each: the good one, or a quarantined one
 /// that came after it, so that neither is processed again while it stays as it is.
 pub(crate) async fn known(tables: &Tables, source: &SourceName) -> Result<HashMap<String, KnownDocument>> {
-    let mut known = documents(tables, source).await?;
+    let mut known = known_documents(tables, source).await?;
     let mut items = standing_quarantine(tables).await?;
     items.sort_by_key(|item| item.entered_seq);
     for item in items {
@@ -42,6 +42,15 @@ pub(crate) async fn known(tables: &Tables, source: &SourceName) -> Result<HashMa
             overlay(document, item)?;
         }
     }
+    Ok(known)
+}
+
+/// Documents of a source as their rows and policies say, whatever was refused since.
+pub(crate) async fn known_documents(
+    tables: &Tables,
+    source: &SourceName,
+) -> Result<HashMap<String, KnownDocument>> {
+    let mut known = documents(tables, source).await?;
     let policy = tables.get(TableRole::Policy)?;
     let columns = ["doc_id", "acl_hash", "erased_seq", "erasure_undone_seq"];
     let batches = policy.rows(Some(&columns), Some(equals("source", source.as_str()))).await?;
@@ -96,7 +105,8 @@ async fn documents(tables: &Tables, source: &SourceName) -> Result<HashMap<Strin
     Ok(known)
 }
 
-fn local(doc_id: &str, source: &SourceName) -> Option<String> {
+/// The id within `source`, of a document of it.
+pub(crate) fn local(doc_id: &str, source: &SourceName) -> Option<String> {
     let id = DocId::parse(doc_id).ok()?;
     (id.source() == source.as_str()).then(|| id.local().to_owned())
 }

@@ -4,7 +4,12 @@
 //! types. Decisions live in `alluvium-core` and in [`plan`](crate), as pure functions; what is here
 //! carries them out and observes.
 
+// The helpers of the tests in `tests/` serve those in here, too.
+#[cfg(test)]
+extern crate self as alluvium_index;
+
 mod claim;
+mod compare;
 mod contents;
 mod error;
 mod explain;
@@ -30,8 +35,10 @@ mod storage;
 mod table;
 mod tables;
 mod tuning;
+mod verify;
 mod writer;
 
+pub use compare::{HeldDocument, Standing};
 pub use contents::Diff;
 pub use error::{ErrorKind, IndexError};
 pub use explain::Explanation;
@@ -47,4 +54,5 @@ pub use search::{
 pub use status::{DocumentCounts, LiveStatus, SourceStatus, Status};
 pub use storage::Durability;
 pub use tuning::Tuning;
+pub use verify::{Check, Checked, Finding, Findings, Watch, verify, verify_watched};
 pub use writer::{Options, Rollback, RollbackOptions, RollbackPlan, Writer};

@@ -26,7 +26,7 @@ use lance::session::Session;
 use crate::error::{IndexError, Result, said};
 
 /// The tag that plain LanceDB clients follow.
-const LIVE: &str = "live";
+pub(crate) const LIVE: &str = "live";
 
 /// A table at a version.
 #[derive(Debug, Clone)]

@@ -29,7 +29,7 @@ Examples:
   alluvium search pipelines/demo.toml \"how much parental leave do I get?\" --as group:staff
 
 Exit codes:
-  0 done   1 failed, or refused by the brake, a pause or a rollback's plan   2 usage, configuration, or another pipeline's or model's index
+  0 done   1 failed, refused by the brake, a pause or a rollback's plan, or found wrong by `verify`   2 usage, configuration, or another pipeline's or model's index
   3 done, and documents were quarantined   4 the index is held by another   130 interrupted
 
 Environment:
@@ -111,6 +111,13 @@ pub(crate) enum Command {
         alluvium quarantine retry pipelines/demo.toml"
     )]
     Quarantine(Quarantine),
+    /// Check the index against itself and, if asked, against its sources
+    ///
+    /// It changes nothing, takes no lock and needs no model. Exit code 1 says that something is wrong;
+    /// what, is in the result.
+    #[command(after_help = "Examples:\n  alluvium verify pipelines/demo.toml\n  \
+        alluvium verify pipelines/demo.toml --source --format json")]
+    Verify(Verify),
     /// Embedding models on this machine
     #[command(subcommand, after_help = "Example:\n  alluvium models fetch all-MiniLM-L6-v2")]
     Models(Models),
@@ -323,6 +330,15 @@ pub(crate) struct Erase {
     /// Take changes of the id again; what was erased does not come back by itself
     #[arg(long)]
     pub(crate) undo: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
+    /// Read every source, too, and say what the index lacks or has otherwise
+    #[arg(long)]
+    pub(crate) source: bool,
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ mod schema;
 mod search;
 mod status;
 mod validate;
+mod verify;
 pub(crate) mod worker;
 
 use crate::cli::{Command, Format};
@@ -33,6 +34,7 @@ pub(crate) async fn run(command: &Command, format: Format) -> Result<Exit, Failu
         Command::Resume(arguments) => resume::run(&arguments.pipeline, format).await,
         Command::Erase(arguments) => erase::run(arguments, format).await,
         Command::Quarantine(command) => quarantine::run(command, format).await,
+        Command::Verify(arguments) => verify::run(arguments, format).await,
         Command::Models(command) => models::run(command, format),
         Command::Completions(arguments) => completions::run(arguments.shell),
         Command::Schema(arguments) => schema::run(arguments.of),

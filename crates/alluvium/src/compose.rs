@@ -304,9 +304,7 @@ pub(crate) fn options(spec: &PipelineSpec) -> Options {
 /// The pipeline's index for reading. It must be this pipeline's.
 pub(crate) async fn open_index(spec: &PipelineSpec, file: &Path) -> Result<Index, Failure> {
     let Some(index) = Index::open(&spec.index.path).await.map_err(|e| at_index(spec, e))? else {
-        let failure = Failure::new(Exit::Failed, "no_index", "there is no index yet");
-        let next = format!("run `alluvium backfill {}`", file.display());
-        return Err(failure.at(spec.index.path.written()).next(next));
+        return Err(no_index(spec, file));
     };
     let record = index.record();
     if record.pipeline != *spec.name.expose() {
@@ -320,6 +318,13 @@ pub(crate) async fn open_index(spec: &PipelineSpec, file: &Path) -> Result<Index
         ));
     }
     Ok(index)
+}
+
+/// There is nothing to look at yet.
+pub(crate) fn no_index(spec: &PipelineSpec, file: &Path) -> Failure {
+    let failure = Failure::new(Exit::Failed, "no_index", "there is no index yet");
+    let next = format!("run `alluvium backfill {}`", file.display());
+    failure.at(spec.index.path.written()).next(next)
 }
 
 /// The index must hold what this pipeline's model and chunker make.

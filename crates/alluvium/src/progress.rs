@@ -29,11 +29,22 @@ pub(crate) struct Shown {
     bar: Option<ProgressBar>,
     started: Instant,
     last_line: Mutex<Instant>,
+    /// Whether there is more to say than how many documents are done.
+    remarks: bool,
 }
 
 impl Shown {
     /// Begins.
     pub(crate) fn start() -> Self {
+        Self::begin(true)
+    }
+
+    /// Begins, of work that only looks.
+    pub(crate) fn looking() -> Self {
+        Self::begin(false)
+    }
+
+    fn begin(remarks: bool) -> Self {
         let bar = std::io::stderr().is_terminal().then(ProgressBar::no_length);
         if let Some(bar) = &bar {
             bar.set_style(style(false));
@@ -41,7 +52,13 @@ impl Shown {
             *BAR.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
         }
         let now = Instant::now();
-        Self { bar, started: now, last_line: Mutex::new(now) }
+        Self { bar, started: now, last_line: Mutex::new(now), remarks }
+    }
+}
+
+impl Shown {
+    fn remarks(&self, snapshot: &Snapshot) -> Option<String> {
+        self.remarks.then(|| remarks(snapshot))
     }
 }
 
@@ -62,13 +79,13 @@ impl Progress for Shown {
                 bar.set_style(style(true));
             }
             bar.set_position(snapshot.done);
-            bar.set_message(remarks(snapshot));
+            bar.set_message(self.remarks(snapshot).unwrap_or_default());
             return;
         }
         let mut last = self.last_line.lock().unwrap_or_else(PoisonError::into_inner);
         if last.elapsed() >= EVERY {
             *last = Instant::now();
-            output::stderr(&line(snapshot, self.started.elapsed()));
+            output::stderr(&line(snapshot, self.started.elapsed(), self.remarks(snapshot)));
         }
     }
 }
@@ -91,7 +108,7 @@ fn remarks(snapshot: &Snapshot) -> String {
 }
 
 /// One line for a log.
-fn line(snapshot: &Snapshot, elapsed: Duration) -> String {
+fn line(snapshot: &Snapshot, elapsed: Duration, remarks: Option<String>) -> String {
     let rate = snapshot.done as f64 / elapsed.as_secs_f64().max(0.001);
     let of = snapshot.expected.map(|expected| format!("/{expected}")).unwrap_or_default();
     let left = snapshot.expected.filter(|_| rate > 0.0).map(|expected| {
@@ -99,7 +116,8 @@ fn line(snapshot: &Snapshot, elapsed: Duration) -> String {
         format!(", about {seconds:.0} s left")
     });
     let left = left.unwrap_or_default();
-    format!("{}{of} documents, {rate:.1}/s{left}, {}", snapshot.done, remarks(snapshot))
+    let remarks = remarks.map(|remarks| format!(", {remarks}")).unwrap_or_default();
+    format!("{}{of} documents, {rate:.1}/s{left}{remarks}", snapshot.done)
 }
 
 #[cfg(test)]
@@ -111,8 +129,10 @@ mod tests {
         let snapshot =
             Snapshot { expected: Some(300), done: 100, embedded: 7, quarantined: 1, ..Snapshot::default() };
         let text = "100/300 documents, 10.0/s, about 20 s left, 7 chunks embedded, 1 quarantined";
-        assert_eq!(line(&snapshot, Duration::from_secs(10)), text);
+        assert_eq!(line(&snapshot, Duration::from_secs(10), Some(remarks(&snapshot))), text);
         let unknown = Snapshot { done: 0, ..Snapshot::default() };
-        assert_eq!(line(&unknown, Duration::from_secs(10)), "0 documents, 0.0/s, 0 chunks embedded");
+        let ten = Duration::from_secs(10);
+        assert_eq!(line(&unknown, ten, Some(remarks(&unknown))), "0 documents, 0.0/s, 0 chunks embedded");
+        assert_eq!(line(&unknown, ten, None), "0 documents, 0.0/s");
     }
 }

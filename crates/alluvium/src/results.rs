@@ -8,6 +8,7 @@ mod models;
 mod releases;
 mod run;
 mod search;
+mod verify;
 
 #[cfg(test)]
 pub(crate) use explain::ExplainResult;
@@ -24,6 +25,7 @@ pub(crate) use run::{
     BackfillResult, ChunkCounts, DocumentCounts, ErrorBody, ErrorResult, RunResult, ValidateResult,
 };
 pub(crate) use search::{Hit, LegShort, LiveShort, PlanResult, SearchResult};
+pub(crate) use verify::{Finding, SourceChecked, Verified, VerifyResult};
 
 #[cfg(test)]
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};

@@ -35,6 +35,7 @@ fn the_schemas_of_results_are_current() {
     check("resume.schema.json", schema_of::<ResumeResult>());
     check("run.schema.json", schema_of::<RunResult>());
     check("erase.schema.json", schema_of::<EraseResult>());
+    check("verify.schema.json", schema_of::<VerifyResult>());
     check("models.schema.json", schema_of::<ModelsResult>());
     check("error.schema.json", schema_of::<ErrorResult<'_>>());
 }

@@ -18,7 +18,7 @@ fn help_shows_what_exists_and_nothing_else() {
         assert!(help.contains(&format!("\n  {command} ")), "{command}: {help}");
         assert!(text(&run(&[command, "--help"]).stdout).contains("Example"), "{command}");
     }
-    for absent in ["worker", "verify", "maintain"] {
+    for absent in ["worker", "maintain"] {
         assert!(!help.contains(&format!("\n  {absent} ")), "{absent}: {help}");
     }
 }
@@ -76,6 +76,7 @@ fn without_an_index_the_way_to_one_is_named() {
         &["search", "pipeline.toml", "q", "--as", "a"],
         &["explain", "pipeline.toml", "x"],
         &["quarantine", "list", "pipeline.toml"],
+        &["verify", "pipeline.toml", "--source"],
     ] {
         let (code, _, error) = place.run(arguments);
         assert_eq!((code, error["error"]["code"].as_str()), (1, Some("no_index")), "{arguments:?} {error}");
