@@ -126,16 +126,11 @@ fn judge_upsert(known: &Known, version: &Version, hash: &Sha256, pipeline: &Sha2
     if order == Some(Ordering::Less) {
         return ContentVerdict::Stale;
     }
-    let Some(content) = &known.content else {
-        return ContentVerdict::Replace;
+    let Some(content) = known.content.as_ref().filter(|c| c.state == DocumentState::Indexed) else {
+        // Of what is gone only the deletion has this very version: the upsert came before it.
+        let buried = order == Some(Ordering::Equal);
+        return if buried { ContentVerdict::Stale } else { ContentVerdict::Replace };
     };
-    if content.state != DocumentState::Indexed {
-        return match (order, content.state) {
-            // The deletion has this very version: the upsert came before it.
-            (Some(Ordering::Equal), DocumentState::Deleted) => ContentVerdict::Stale,
-            _ => ContentVerdict::Replace,
-        };
-    }
     let same = content.hash.as_ref() == Some(hash);
     match order {
         Some(Ordering::Equal) if !same => ContentVerdict::Refuse(conflict(Stage::Guard, version)),
@@ -154,14 +149,17 @@ fn judge_delete(known: &Known, version: &Version) -> ContentVerdict {
     }
 }
 
-/// The order of `version` to the newest that is known: the content's, or that of its deletion.
+/// The order of `version` to the newest that is known: the content's, or that of its deletion. What was
+/// there at an erasure is older than anything that is taken again.
 fn order_to_known(known: &Known, version: &Version) -> Option<Ordering> {
     // A version that was refused is not there, so it stands in the way of no older one.
     let content = known.content.as_ref().filter(|c| c.state != DocumentState::Quarantined);
     let content = content.map(|c| &c.version);
     let deleted = known.policy.as_ref().and_then(|p| p.deleted.as_ref()).map(|t| &t.version);
+    let erased = known.policy.as_ref().and_then(|p| p.erased.as_ref()).map(|e| &e.version);
+    let gone = erased.is_some_and(|e| matches!(version.order(e), Some(Ordering::Less | Ordering::Equal)));
     let orders = [content, deleted].into_iter().flatten().filter_map(|k| version.order(k));
-    orders.min()
+    if gone { Some(Ordering::Less) } else { orders.min() }
 }
 
 /// Judges the access half.

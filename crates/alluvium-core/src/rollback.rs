@@ -144,7 +144,7 @@ mod tests {
             acl: Acl::nobody(),
             acl_version: Version::observed(),
             deleted: deleted.then(|| Tombstone { seq: 7, version: Version::observed() }),
-            erased: erased.map(|undone_seq| Erasure { seq: 7, undone_seq }),
+            erased: erased.map(|undone_seq| Erasure { seq: 7, undone_seq, version: Version::observed() }),
         }
     }
 

@@ -111,6 +111,7 @@ pub(crate) struct PolicyRow {
     pub(crate) deleted_version: Option<String>,
     pub(crate) erased_seq: Option<i64>,
     pub(crate) erasure_undone_seq: Option<i64>,
+    pub(crate) erased_version: Option<String>,
     pub(crate) changed_seq: i64,
     pub(crate) changed_at: i64,
 }
@@ -219,7 +220,7 @@ pub(crate) fn state(table: &str, text: &str) -> Result<DocumentState> {
 impl PolicyRow {
     /// The row of a policy as `seq` leaves it.
     pub(crate) fn of(doc_id: &str, source: &str, policy: &Policy, seq: u64, now: i64) -> Self {
-        let deleted = policy.deleted.as_ref();
+        let (deleted, erased) = (policy.deleted.as_ref(), policy.erased.as_ref());
         Self {
             doc_id: doc_id.to_owned(),
             source: source.to_owned(),
@@ -231,8 +232,9 @@ impl PolicyRow {
             acl_version: version_text(&policy.acl_version),
             deleted_seq: deleted.map(|t| seq_i64(t.seq)),
             deleted_version: deleted.map(|t| version_text(&t.version)),
-            erased_seq: policy.erased.map(|e| seq_i64(e.seq)),
-            erasure_undone_seq: policy.erased.and_then(|e| e.undone_seq).map(seq_i64),
+            erased_seq: erased.map(|e| seq_i64(e.seq)),
+            erasure_undone_seq: erased.and_then(|e| e.undone_seq).map(seq_i64),
+            erased_version: erased.map(|e| version_text(&e.version)),
             changed_seq: seq_i64(seq),
             changed_at: now,
         }
@@ -246,6 +248,13 @@ impl PolicyRow {
             }
             _ => None,
         };
+        let erased_version =
+            self.erased_version.as_deref().map(|text| version("policy", text)).transpose()?;
+        let erased = self.erased_seq.map(|seq| Erasure {
+            seq: seq.unsigned_abs(),
+            undone_seq: self.erasure_undone_seq.map(i64::unsigned_abs),
+            version: erased_version.unwrap_or_else(Version::observed),
+        });
         Ok(Policy {
             acl: Acl {
                 readers: self.acl_readers.clone(),
@@ -255,10 +264,7 @@ impl PolicyRow {
             },
             acl_version: version("policy", &self.acl_version)?,
             deleted,
-            erased: self.erased_seq.map(|seq| Erasure {
-                seq: seq.unsigned_abs(),
-                undone_seq: self.erasure_undone_seq.map(i64::unsigned_abs),
-            }),
+            erased,
         })
     }
 }

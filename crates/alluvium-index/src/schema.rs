@@ -150,6 +150,7 @@ fn policy() -> Fields {
         text_or_null("deleted_version"),
         int_or_null("erased_seq"),
         int_or_null("erasure_undone_seq"),
+        text_or_null("erased_version"),
         int("changed_seq"),
         time("changed_at", false),
     ]);

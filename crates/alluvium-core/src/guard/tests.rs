@@ -62,6 +62,7 @@ fn a_deletion_is_not_undone_by_what_came_before_it() {
         policy.deleted = Some(Tombstone { seq: 1, version: v(7) });
     }
     assert_eq!(upsert(&k, v(6), "t", "pipeline"), ContentVerdict::Stale);
+    assert_eq!(upsert(&k, v(7), "t", "pipeline"), ContentVerdict::Stale, "also without a row of content");
     assert_eq!(judge_content(&k, &PreparedContent::Deleted { version: v(6) }), ContentVerdict::Stale);
 }
 
@@ -69,10 +70,25 @@ fn a_deletion_is_not_undone_by_what_came_before_it() {
 fn an_erased_id_refuses_content() {
     let mut k = known(v(5), "t", DocumentState::Deleted);
     if let Some(policy) = &mut k.policy {
-        policy.erased = Some(Erasure { seq: 9, undone_seq: None });
+        policy.erase(9, Some(v(5)));
     }
     assert_eq!(judge_content(&k, &PreparedContent::Deleted { version: v(9) }), ContentVerdict::Erased);
     assert_eq!(judge_content(&k, &PreparedContent::Unsaid), ContentVerdict::Unsaid);
+}
+
+#[test]
+fn what_an_erasure_took_never_comes_back() {
+    // The id was taken again, and a rollback brought back the record of an earlier version.
+    let mut k = known(v(3), "t", DocumentState::Deleted);
+    if let Some(policy) = &mut k.policy {
+        policy.erase(9, Some(v(5)));
+        policy.deleted = None;
+        policy.erased = policy.erased.take().map(|erasure| Erasure { undone_seq: Some(10), ..erasure });
+    }
+    for late in [4, 5] {
+        assert_eq!(upsert(&k, v(late), "before", "pipeline"), ContentVerdict::Stale);
+    }
+    assert_eq!(upsert(&k, v(6), "after", "pipeline"), ContentVerdict::Replace);
 }
 
 #[test]

@@ -117,7 +117,8 @@ fn what_is_refused_beside_a_change_is_quarantined_unless_it_came_too_late() {
     assert_eq!((both.quarantine.len(), both.counts.quarantined, both.counts.deleted), (1, 1, 1));
     assert_eq!(both.quarantine.iter().filter(|row| row.resolved_seq.is_some()).count(), 0);
     let mut facts = served();
-    let erased = Some(alluvium_core::policy::Erasure { seq: 3, undone_seq: None });
+    let erased =
+        Some(alluvium_core::policy::Erasure { seq: 3, undone_seq: None, version: Version::observed() });
     let policy = Policy { acl: acl("g"), acl_version: Version::observed(), deleted: None, erased };
     facts.get_mut("s/a").unwrap().policy = Some(PolicyRow::of("s/a", "s", &policy, 1, 1));
     let late = plan(folded(PreparedContent::Unsaid), &facts, &context()).unwrap();

@@ -8,8 +8,7 @@ use alluvium_core::commit::Publish;
 use alluvium_core::document::DocumentState;
 use alluvium_core::id::DocId;
 use alluvium_core::ledger::{Reason, TableRole};
-use alluvium_core::policy::{Erasure, Policy, Tombstone};
-use alluvium_core::version::Version;
+use alluvium_core::policy::{Erasure, Policy};
 
 use super::{Draft, Writer, apply};
 use crate::error::{IndexError, Result};
@@ -26,12 +25,8 @@ impl Writer {
         }
         let (head, _) = self.claimed().await?;
         let seq = head.seq + 1;
-        let version = match &row {
-            Some(row) => rows::version("documents", &row.version)?,
-            None => Version::observed(),
-        };
-        policy.erased = Some(Erasure { seq, undone_seq: None });
-        policy.deleted = Some(Tombstone { seq, version });
+        let version = row.as_ref().map(|row| rows::version("documents", &row.version)).transpose()?;
+        policy.erase(seq, version);
         let plan = Plan {
             remove: vec![document.as_str().to_owned()],
             documents: row.map(blanked).into_iter().collect(),
@@ -44,7 +39,7 @@ impl Writer {
     pub(crate) async fn unerase(&mut self, document: &DocId) -> Result<u64> {
         let (policy, _) = self.known_to_person(document).await?;
         let mut policy = policy.policy()?;
-        let Some(erasure) = policy.erased.filter(|_| policy.is_erased()) else {
+        let Some(erasure) = policy.erased.clone().filter(|_| policy.is_erased()) else {
             return Err(IndexError::NotFound(format!("{document} is not erased")));
         };
         let (head, _) = self.claimed().await?;

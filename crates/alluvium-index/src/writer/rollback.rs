@@ -170,7 +170,8 @@ impl Writer {
         let dropped: Vec<String> = outcome.dropped().cloned().collect();
         // One row a key: a hold says more than what it stands in for.
         let mut documents = by_key(self.dropped_rows(restored, &dropped).await?, |row| &row.doc_id);
-        let mut quarantine = by_key(hold::reopened(claimed, sides, self.now(), seq).await?, |row| &row.id);
+        let reopened = hold::reopened(claimed, sides, options.keep_offsets, self.now(), seq).await?;
+        let mut quarantine = by_key(reopened, |row| &row.id);
         if options.keep_offsets {
             let held = hold::held(claimed, outcome, options.to, self.now(), seq).await?;
             documents.extend(by_key(held.documents, |row| &row.doc_id));

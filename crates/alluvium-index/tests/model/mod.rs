@@ -1,5 +1,6 @@
 //! The model, the real index beside it, and what leads both through the same steps.
 
+mod cases;
 mod faults;
 pub mod op;
 pub mod oracle;

@@ -1,7 +1,8 @@
 //! Runs sequences, and makes a failing one small.
 
-use std::panic::PanicHookInfo;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 
+use alluvium_index::Fault;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use tokio::runtime::Runtime;
 
@@ -45,6 +46,14 @@ pub fn hold(seed: Seed, share: u32) {
     }
 }
 
+/// One sequence holds.
+pub fn hold_sequence(sequence: &Sequence) {
+    quiet();
+    if let Err(why) = play(&Runtime::new().unwrap(), sequence) {
+        panic!("{sequence:#?}\n{why}");
+    }
+}
+
 /// The first sequence of the seed that does not hold, made small.
 pub fn failing(seed: Seed, cases: u32, shrinks: u32) -> Option<String> {
     quiet();
@@ -84,15 +93,31 @@ fn quiet() {
 }
 
 /// With a defect seeded some sequence does not hold.
-pub fn find(fault: alluvium_index::Fault) {
+pub fn find(fault: Fault) {
+    expect(fault, || failing(Seed::Fixed(200), PATIENCE, 0));
+}
+
+/// With a defect seeded this sequence does not hold.
+pub fn find_by(fault: Fault, sequence: &Sequence) {
+    expect(fault, || {
+        quiet();
+        let played = catch_unwind(AssertUnwindSafe(|| play(&Runtime::new().unwrap(), sequence)));
+        match played {
+            Ok(played) => played.err().map(|why| why.to_string()),
+            Err(_) => Some("a panic".to_owned()),
+        }
+    });
+}
+
+fn expect(fault: Fault, failing: impl FnOnce() -> Option<String>) {
     fail::cfg(fault.switch(), "return").unwrap();
-    let found = failing(Seed::Fixed(200), PATIENCE, 0);
+    let found = failing();
     fail::remove(fault.switch());
     match found {
         Some(why) => println!("{fault:?} is found: {}", why.lines().last().unwrap_or_default()),
-        None => panic!("{PATIENCE} sequences do not find {fault:?}"),
+        None => panic!("{fault:?} is not found"),
     }
 }
 
 /// Sequences in which a defect must show.
-const PATIENCE: u32 = 100;
+const PATIENCE: u32 = 50;

@@ -26,11 +26,12 @@ use crate::tables::Tables;
 /// What holds are told from other items of their document by.
 const POSITION: &str = "rollback";
 
-/// Items that were resolved after the record wait again, unless their documents were erased; the holds
-/// of earlier rollbacks end.
+/// Items that were resolved after the record wait again, unless their documents were erased. The holds of
+/// earlier rollbacks end where sources are read again from then; what goes on from now stays held back.
 pub(super) async fn reopened(
     tables: &Tables,
     sides: &Sides,
+    keep_offsets: bool,
     now: i64,
     seq: u64,
 ) -> Result<Vec<QuarantineRow>> {
@@ -48,7 +49,7 @@ pub(super) async fn reopened(
         ..row
     };
     let holds = open_quarantine(tables).await?.into_iter().filter(|row| row.cause == held).map(ended);
-    let holds = holds.filter(|_| !Fault::RollbackKeepsHolds.is_on());
+    let holds = holds.filter(|_| !keep_offsets && !Fault::RollbackKeepsHolds.is_on());
     Ok(mended.map(open_again).chain(holds).collect())
 }
 
