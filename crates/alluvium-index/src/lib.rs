@@ -6,6 +6,7 @@
 
 mod claim;
 mod contents;
+mod due;
 mod error;
 mod explain;
 mod filter;
@@ -29,9 +30,11 @@ mod storage;
 mod table;
 mod tables;
 mod tuning;
+mod vacuum;
 mod writer;
 
 pub use contents::Diff;
+pub use due::Due;
 pub use error::{ErrorKind, IndexError};
 pub use explain::Explanation;
 pub use intervene::Intervention;
@@ -44,4 +47,7 @@ pub use search::{
 pub use status::{DocumentCounts, LiveStatus, SourceStatus, Status};
 pub use storage::Durability;
 pub use tuning::Tuning;
-pub use writer::{Options, Rollback, RollbackOptions, RollbackPlan, Writer};
+pub use writer::{
+    Options, Rollback, RollbackOptions, RollbackPlan, Upkeep, UpkeepReport, UpkeepTable, UpkeepTask, Work,
+    Writer,
+};
