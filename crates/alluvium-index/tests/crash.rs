@@ -8,7 +8,9 @@ use std::path::Path;
 
 use alluvium_core::document::Prepared;
 use alluvium_index::{Index, Releases};
-use common::keeping::{Hand, answers, check_exact, grow, head, keeping, keeping_writer, maintain, upkeep};
+use common::keeping::{
+    Hand, answers, check_exact, copied, grow, head, keeping, keeping_writer, maintain, upkeep,
+};
 use common::{access_only, acl, commit, delete, found, refused, upsert, writer};
 use fail::FailScenario;
 
