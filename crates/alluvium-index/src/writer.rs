@@ -385,7 +385,7 @@ impl Writer {
             }
         }
         if !due.is_empty() {
-            self.maintain_tables(&due, Effort::Bounded).await?;
+            Box::pin(self.maintain_tables(&due, Effort::Bounded)).await?;
         }
         Box::pin(self.vacuum_if_due()).await
     }
