@@ -7,9 +7,6 @@ use serde_json::Value;
 
 use crate::harness::{COMMANDS, Pipeline, Process, World, check_schema, paragraph, repository};
 
-/// Commands that later issues bring.
-const NOT_YET: [&str; 1] = ["maintain"];
-
 fn indexed() -> World {
     let world = World::new();
     world.write("a.md", "# Water\n\nThe river is high.\n");
@@ -42,11 +39,6 @@ fn help_lists_the_commands_that_there_are_and_no_others() {
         for name in listed(&help.stdout) {
             world.run(&[command, &name, "--help"]).expect(0);
         }
-    }
-    for command in NOT_YET {
-        let run = world.run(&[command, "pipeline.toml"]).expect(2);
-        assert!(!help.stdout.contains(&format!("  {command} ")), "{help}");
-        assert_eq!(run.stdout, "");
     }
     assert_eq!(listed(&world.run(&["quarantine", "--help"]).stdout), ["list", "show", "retry", "drop"]);
     assert_eq!(listed(&world.run(&["models", "--help"]).stdout), ["list", "fetch", "verify"]);
@@ -194,7 +186,10 @@ fn results_are_what_the_schemas_and_the_interface_say() {
 
     let status = result(&world, &["status", "pipeline.toml"], 0);
     check_schema("status.schema.json", &status);
-    assert_eq!(keys(&status), ["chunks", "documents", "fragments", "live", "sources", "versions"]);
+    assert_eq!(
+        keys(&status),
+        ["chunks", "documents", "fragments", "live", "maintenance", "sources", "versions"]
+    );
     assert_eq!(keys(&status["live"]), ["epoch", "generation", "paused", "seq"]);
     assert_eq!(keys(&status["documents"]), ["deleted", "indexed", "quarantined"]);
     assert_eq!(keys(&status["sources"][0]), ["backlog", "freshness_seconds", "name", "watermark"]);

@@ -20,6 +20,7 @@ mod harness;
 mod hostile;
 mod increments;
 mod interrupted;
+mod maintain;
 mod provenance;
 mod reader;
 mod rollback;

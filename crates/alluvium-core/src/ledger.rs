@@ -2,6 +2,7 @@
 //!
 //! Invariants:
 //! - a sequence number is used once: records are created with put-if-absent and never rewritten;
+//! - from the head's floor on there are no holes; below it only what a release names is kept;
 //! - names sort newest first, so that the head is the first name of a listing;
 //! - a record names exact table versions and the checkpoint that they contain;
 //! - epochs never fall; within an epoch the nonce of the writer never changes.
@@ -23,7 +24,7 @@ pub const SCHEMA: &str = "alluvium.ledger.v1";
 pub struct Record {
     /// [`SCHEMA`].
     pub schema: String,
-    /// Sequence number, from 1, without holes.
+    /// Sequence number, from 1, given once.
     pub seq: u64,
     /// Which claim the writer holds.
     pub epoch: u64,
@@ -48,6 +49,20 @@ pub struct Record {
     /// Of a rollback, the record whose content it brought back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolled_back_to: Option<u64>,
+    /// Records below it are gone, or about to go, unless a release names them. It never falls.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub floor: u64,
+}
+
+impl Record {
+    /// The oldest record of those that have no holes: from here to this one all are there.
+    pub fn floor(&self) -> u64 {
+        self.floor.max(1)
+    }
+}
+
+fn is_zero(floor: &u64) -> bool {
+    *floor == 0
 }
 
 /// Who wrote a record.
@@ -85,6 +100,15 @@ pub enum Reason {
     Unerase,
     /// A person retried or dropped quarantined changes.
     Quarantine,
+    /// The floor rose: what is below it goes. What the tables hold is what they held.
+    Vacuum,
+}
+
+impl Reason {
+    /// Whether such a record may change what is served or what people decided.
+    pub fn changes(self) -> bool {
+        !matches!(self, Self::Claim | Self::Restore | Self::Maintenance | Self::Vacuum)
+    }
 }
 
 /// The tables of an index, by role.

@@ -22,6 +22,7 @@ pub mod ledger;
 pub mod percent;
 pub mod policy;
 pub mod quarantine;
+pub mod retention;
 pub mod rollback;
 pub mod source;
 pub mod text;

@@ -77,6 +77,7 @@ impl Claim<'_> {
             checkpoint: head.map_or_else(Default::default, |h| h.checkpoint.clone()),
             paused: head.is_some_and(|h| h.paused),
             rolled_back_to: None,
+            floor: head.map_or(0, |h| h.floor),
         }
     }
 

@@ -113,6 +113,16 @@ pub enum IndexError {
     /// There is no such thing in the index.
     #[error("{0}")]
     NotFound(String),
+    /// It was there, and retention let it go.
+    #[error(
+        "{what} was vacuumed: every record from {floor} on is kept, and older ones only where a release names them"
+    )]
+    Vacuumed {
+        /// Which record.
+        what: String,
+        /// The oldest record of those that are all kept.
+        floor: u64,
+    },
     /// There is one already.
     #[error("{0}")]
     Exists(String),
@@ -195,7 +205,7 @@ impl IndexError {
             Self::Checkpoint(_) => ErrorKind::Corrupt,
             Self::Request(_) => ErrorKind::Request,
             Self::Storage { .. } | Self::Io { .. } => ErrorKind::Storage,
-            Self::NotFound(_) => ErrorKind::NotFound,
+            Self::NotFound(_) | Self::Vacuumed { .. } => ErrorKind::NotFound,
             Self::Exists(_) => ErrorKind::Exists,
             Self::Erased(_) => ErrorKind::Erased,
             Self::BadName(_) => ErrorKind::BadName,
@@ -206,7 +216,17 @@ impl IndexError {
 
     /// What a person does next.
     pub fn next(&self) -> &'static str {
-        self.kind().next()
+        match self {
+            Self::Vacuumed { .. } => {
+                "name a later record or a release, as `alluvium releases list` shows them; index.keep_for and index.keep_last say how much is kept"
+            }
+            _ => self.kind().next(),
+        }
+    }
+
+    /// A record that retention let go.
+    pub(crate) fn vacuumed(seq: u64, floor: u64) -> Self {
+        Self::Vacuumed { what: format!("record {seq}"), floor }
     }
 
     /// A storage failure while doing `action`.

@@ -59,4 +59,16 @@ impl Layout {
     pub(crate) fn table(&self, name: &str) -> PathBuf {
         self.root.join(format!("{name}.lance"))
     }
+
+    /// The names of all tables on storage, of whatever generation, sorted.
+    pub(crate) fn tables(&self) -> Result<Vec<String>> {
+        let io = |error| IndexError::Io { action: "listing", path: self.root.clone(), error };
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.root).map_err(io)? {
+            let name = entry.map_err(io)?.file_name();
+            names.extend(name.to_str().and_then(|name| name.strip_suffix(".lance")).map(str::to_owned));
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
 }

@@ -42,12 +42,31 @@ impl Ledger {
 
     /// One record.
     pub(crate) async fn get(&self, seq: u64) -> Result<Record> {
+        self.find(seq).await?.ok_or_else(|| IndexError::Storage {
+            action: format!("reading ledger record {seq}"),
+            message: "it is not there".to_owned(),
+        })
+    }
+
+    /// One record, if it is there.
+    pub(crate) async fn find(&self, seq: u64) -> Result<Option<Record>> {
         let name = file_name(seq);
         let path = StorePath::from(name.as_str());
         let action = format!("reading ledger record {seq}");
-        let got = self.store.get(&path).await.map_err(store_error(&action))?;
+        let got = match self.store.get(&path).await {
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            got => got.map_err(store_error(&action))?,
+        };
         let bytes = got.bytes().await.map_err(store_error(&action))?;
-        parse(&bytes, seq).map_err(|error| IndexError::Record { name, error })
+        parse(&bytes, seq).map(Some).map_err(|error| IndexError::Record { name, error })
+    }
+
+    /// Removes a record that nobody may go back to any more.
+    pub(crate) async fn remove(&self, seq: u64) -> Result<()> {
+        match self.store.delete(&StorePath::from(file_name(seq))).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(store_error(&format!("removing ledger record {seq}"))(error)),
+        }
     }
 
     /// Whether there is a record of that number: one request, however long the ledger is.

@@ -11,6 +11,7 @@ extern crate self as alluvium_index;
 mod claim;
 mod compare;
 mod contents;
+mod due;
 mod error;
 mod explain;
 mod fault;
@@ -35,11 +36,13 @@ mod storage;
 mod table;
 mod tables;
 mod tuning;
+mod vacuum;
 mod verify;
 mod writer;
 
 pub use compare::{HeldDocument, Standing};
 pub use contents::Diff;
+pub use due::Due;
 pub use error::{ErrorKind, IndexError};
 pub use explain::Explanation;
 #[doc(hidden)]
@@ -55,4 +58,7 @@ pub use status::{DocumentCounts, LiveStatus, SourceStatus, Status};
 pub use storage::Durability;
 pub use tuning::Tuning;
 pub use verify::{Check, Checked, Finding, Findings, Watch, verify, verify_watched};
-pub use writer::{Options, Rollback, RollbackOptions, RollbackPlan, Writer};
+pub use writer::{
+    Options, Rollback, RollbackOptions, RollbackPlan, Upkeep, UpkeepReport, UpkeepTable, UpkeepTask, Work,
+    Writer,
+};

@@ -9,7 +9,7 @@
 //! - no answer depends on a round: Lance searches rows outside an index one by one.
 
 use alluvium_core::ledger::TableRole;
-use lance::dataset::optimize::{CompactionOptions, compact_files};
+use lance::dataset::optimize::{CompactionOptions, compact_files, plan_compaction};
 use lance::index::DatasetIndexExt;
 use lance::index::vector::VectorIndexParams;
 use lance_index::optimize::OptimizeOptions;
@@ -55,25 +55,86 @@ pub(crate) async fn create_indexes(role: TableRole, table: Table) -> Result<Tabl
     Ok(table.at(dataset))
 }
 
+/// How much a round takes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// A bounded pause between commits.
+    Bounded,
+    /// All that helps, for a person who asked for it: rows that are marked as deleted leave their files,
+    /// too, so that what was erased is gone once its old versions are.
+    Thorough,
+}
+
+/// What there is to do for a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Backlog {
+    /// Fragments that some index does not cover.
+    pub(crate) unindexed_fragments: u64,
+    /// Their rows.
+    pub(crate) unindexed_rows: u64,
+    /// Fragments that a compaction would rewrite.
+    pub(crate) fragments: u64,
+    /// Columns whose indexes don't cover all rows, or that are to get an index.
+    pub(crate) columns: Vec<&'static str>,
+    /// There are enough rows for a vector index, and it is not there.
+    untrained: bool,
+}
+
+impl Backlog {
+    /// Reads it from the table's manifest.
+    pub(crate) async fn of(role: TableRole, table: &Table, tuning: &Tuning, effort: Effort) -> Result<Self> {
+        let mut backlog = Self::unindexed(role, table, tuning).await?;
+        let action = format!("planning the compaction of table {}", table.name());
+        let options = CompactionOptions { max_source_fragments: None, ..compaction(effort) };
+        let plan = plan_compaction(table.dataset(), &options).await.map_err(IndexError::storage(action))?;
+        backlog.fragments = plan.tasks.iter().map(|task| task.fragments.len() as u64).sum();
+        Ok(backlog)
+    }
+
+    /// What it says of indexes.
+    async fn unindexed(role: TableRole, table: &Table, tuning: &Tuning) -> Result<Self> {
+        let coverage = Coverage::of(table).await?;
+        let mut columns: Vec<&str> = indexes(role).iter().map(|(column, _)| *column).collect();
+        let mut untrained = false;
+        if role == TableRole::Chunks {
+            if coverage.has(VECTOR) {
+                columns.push(VECTOR);
+            } else {
+                untrained = table.row_count().await? >= tuning.vector_index_rows;
+            }
+        }
+        let (fragments, unindexed_rows) = coverage.missing(&columns);
+        columns.retain(|column| coverage.missing(&[column]).0 > 0);
+        columns.extend(untrained.then_some(VECTOR));
+        Ok(Self { unindexed_fragments: fragments as u64, unindexed_rows, fragments: 0, columns, untrained })
+    }
+
+    /// Whether anything would become better.
+    pub(crate) fn any(&self) -> bool {
+        self.fragments > 0 || !self.columns.is_empty()
+    }
+
+    /// Whether it is worth a round between commits.
+    pub(crate) fn is_due(&self, tuning: &Tuning) -> bool {
+        let most = tuning.unindexed_fragments as u64;
+        self.untrained || self.unindexed_fragments > most || self.unindexed_rows > MAX_UNINDEXED_ROWS
+    }
+}
+
 /// Whether enough of a table lies outside its indexes to be worth a round.
 pub(crate) async fn due(role: TableRole, table: &Table, tuning: &Tuning) -> Result<bool> {
-    let coverage = Coverage::of(table).await?;
-    let mut columns: Vec<&str> = indexes(role).iter().map(|(column, _)| *column).collect();
-    if role == TableRole::Chunks {
-        if coverage.has(VECTOR) {
-            columns.push(VECTOR);
-        } else if table.row_count().await? >= tuning.vector_index_rows {
-            return Ok(true);
-        }
-    }
-    let (fragments, rows) = coverage.missing(&columns);
-    Ok(fragments > tuning.unindexed_fragments || rows > MAX_UNINDEXED_ROWS)
+    Ok(Backlog::unindexed(role, table, tuning).await?.is_due(tuning))
 }
 
 /// Merges small fragments and brings every index up to date.
-pub(crate) async fn maintain(role: TableRole, table: &Table, tuning: &Tuning) -> Result<Table> {
+pub(crate) async fn maintain(
+    role: TableRole,
+    table: &Table,
+    tuning: &Tuning,
+    effort: Effort,
+) -> Result<Table> {
     let table = create_indexes(role, table.clone()).await?;
-    let table = compact(&table).await?;
+    let table = compact(&table, effort).await?;
     let merged = indexes(role).iter().filter(|(_, kind)| *kind != Kind::Words);
     let merged = merged.map(|(column, _)| indexes::name(column)).collect();
     let table = optimize(&table, OptimizeOptions::merge(1).index_names(merged)).await?;
@@ -90,15 +151,24 @@ pub(crate) async fn maintain(role: TableRole, table: &Table, tuning: &Tuning) ->
     }
 }
 
-async fn compact(table: &Table) -> Result<Table> {
-    let mut dataset = (**table.dataset()).clone();
-    let options = CompactionOptions {
+fn compaction(effort: Effort) -> CompactionOptions {
+    let bounded = CompactionOptions {
         target_rows_per_fragment: SMALL_FRAGMENT_ROWS,
         max_source_fragments: Some(MAX_COMPACTED),
         num_threads: Some(1),
         ..CompactionOptions::default()
     };
-    compact_files(&mut dataset, options, None)
+    match effort {
+        Effort::Bounded => bounded,
+        Effort::Thorough => {
+            CompactionOptions { max_source_fragments: None, materialize_deletions_threshold: 0.0, ..bounded }
+        }
+    }
+}
+
+async fn compact(table: &Table, effort: Effort) -> Result<Table> {
+    let mut dataset = (**table.dataset()).clone();
+    compact_files(&mut dataset, compaction(effort), None)
         .await
         .map_err(IndexError::storage(format!("compacting table {}", table.name())))?;
     Ok(table.at(dataset))

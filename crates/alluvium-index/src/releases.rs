@@ -3,11 +3,17 @@
 //!
 //! A release is an object of its own beside the ledger, created with put-if-absent: naming a record
 //! changes nothing that a writer builds on, so it neither fences nor waits for one.
+//!
+//! A vacuum publishes its floor first and lists the releases then. Naming a record puts the release first
+//! and reads the floor then. So whichever comes second sees the other: a release is there and its record
+//! is kept, or it is refused.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use alluvium_core::ledger::Record;
+use fail::fail_point;
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use object_store::path::Path as StorePath;
@@ -87,6 +93,12 @@ impl Releases {
         Ok(releases)
     }
 
+    /// The records that are named, by releases other than `except`.
+    pub(crate) async fn named_records(&self, except: Option<&str>) -> Result<BTreeSet<u64>> {
+        let others = self.list().await?.into_iter().filter(|release| Some(release.name.as_str()) != except);
+        Ok(others.map(|release| release.seq).collect())
+    }
+
     /// Names a record.
     pub async fn create(&self, name: &str, seq: u64, now: Timestamp) -> Result<Release> {
         check_name(name)?;
@@ -96,20 +108,45 @@ impl Releases {
         let bytes = serde_json::to_vec_pretty(&release)
             .map_err(|e| IndexError::Storage { action: action.clone(), message: e.to_string() })?;
         let create = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        fail_point!("release::before-put");
         match self.store.put_opts(&place(name), bytes.into(), create).await {
-            Ok(_) => Ok(release),
+            Ok(_) => {}
             Err(object_store::Error::AlreadyExists { .. }) => {
-                Err(IndexError::Exists(format!("there is a release {name:?} already")))
+                return Err(IndexError::Exists(format!("there is a release {name:?} already")));
             }
-            Err(error) => Err(store_error(&action)(error)),
+            Err(error) => return Err(store_error(&action)(error)),
         }
+        fail_point!("release::after-put");
+        // A vacuum that passed the record meanwhile may have listed the releases before this one was there.
+        if let Err(error) = self.check_kept(seq, Some(name)).await {
+            self.remove(name).await?;
+            return Err(error);
+        }
+        Ok(release)
     }
 
     /// Takes a name away; what it named may then be vacuumed.
     pub async fn drop(&self, name: &str) -> Result<Release> {
         let release = self.named(name).await?;
-        self.store.delete(&place(name)).await.map_err(store_error("dropping a release"))?;
+        self.remove(name).await?;
         Ok(release)
+    }
+
+    async fn remove(&self, name: &str) -> Result<()> {
+        self.store.delete(&place(name)).await.map_err(store_error("dropping a release"))
+    }
+
+    /// Refuses a record that a vacuum took, or may take at any moment. The release `except` does not count.
+    pub(crate) async fn check_kept(&self, seq: u64, except: Option<&str>) -> Result<()> {
+        let floor = self.floor().await?;
+        if seq >= floor || self.named_records(except).await?.contains(&seq) {
+            return Ok(());
+        }
+        Err(IndexError::vacuumed(seq, floor))
+    }
+
+    async fn floor(&self) -> Result<u64> {
+        Ok(self.ledger.head().await?.map_or(1, |head| head.floor()))
     }
 
     /// The record that is meant. It has tables: content can be read at it.
@@ -125,28 +162,40 @@ impl Releases {
     pub async fn history(&self, most: usize) -> Result<Vec<Record>> {
         let mut records = Vec::new();
         for seq in self.ledger.sequence_numbers().await?.into_iter().take(most) {
-            records.push(self.ledger.get(seq).await?);
+            // What is listed may be vacuumed before it is read.
+            records.extend(self.ledger.find(seq).await?);
         }
         Ok(records)
     }
 
     async fn record(&self, seq: u64) -> Result<Record> {
-        let missing = || IndexError::NotFound(format!("the ledger holds no record {seq} that can be read"));
-        if !self.ledger.holds(seq).await? {
-            return Err(missing());
+        // Numbers begin with 1, so that nothing below was ever there to be vacuumed.
+        if seq > 0 {
+            self.check_kept(seq, None).await?;
         }
-        let record = self.ledger.get(seq).await?;
-        if record.tables.is_empty() { Err(missing()) } else { Ok(record) }
+        let record = self.ledger.find(seq).await?.filter(|record| !record.tables.is_empty());
+        record
+            .ok_or_else(|| IndexError::NotFound(format!("the ledger holds no record {seq} that can be read")))
     }
 
+    /// Below the floor there are holes, and what was live in one is not what a release before it names.
     async fn at(&self, time: Timestamp) -> Result<Record> {
-        for seq in self.ledger.sequence_numbers().await? {
-            let record = self.ledger.get(seq).await?;
-            if record.created_at <= time && !record.tables.is_empty() {
+        let mut numbers = self.ledger.sequence_numbers().await?;
+        let floor = match numbers.first() {
+            Some(head) => self.ledger.get(*head).await?.floor(),
+            None => 1,
+        };
+        numbers.retain(|seq| *seq >= floor);
+        for seq in numbers {
+            let found = self.ledger.find(seq).await?;
+            if let Some(record) = found.filter(|r| r.created_at <= time && !r.tables.is_empty()) {
                 return Ok(record);
             }
         }
-        Err(IndexError::NotFound(format!("the ledger holds no record as old as {time}")))
+        Err(match floor {
+            1 => IndexError::NotFound(format!("the ledger holds no record as old as {time}")),
+            _ => IndexError::Vacuumed { what: format!("what was live at {time}"), floor },
+        })
     }
 
     async fn named(&self, name: &str) -> Result<Release> {

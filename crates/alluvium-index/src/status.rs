@@ -6,7 +6,7 @@ use alluvium_core::ledger::TableRole;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::error::{IndexError, Result};
+use crate::error::Result;
 use crate::filter::equals;
 use crate::reader::{Index, open_quarantine};
 
@@ -71,11 +71,7 @@ impl Index {
         let chunks = self.tables.get(TableRole::Chunks)?;
         let quarantined: HashSet<String> =
             open_quarantine(&self.tables).await?.into_iter().map(|row| row.doc_id).collect();
-        let versions = chunks
-            .dataset()
-            .versions()
-            .await
-            .map_err(IndexError::storage(format!("listing versions of {}", chunks.name())))?;
+        let versions = chunks.versions().await?;
         Ok(Status {
             live: LiveStatus {
                 seq: self.record.seq,

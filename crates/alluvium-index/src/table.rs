@@ -7,7 +7,7 @@
 //! - a commit's result must be exactly base + 1. Lance rebases over other writers silently; we don't;
 //! - row addresses, not stable row ids: with those an access index can answer with old lists.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use datafusion_expr::Expr;
 use futures::TryStreamExt;
 use lance::Dataset;
 use lance::dataset::builder::DatasetBuilder;
+use lance::dataset::cleanup::CleanupPolicyBuilder;
 use lance::dataset::transaction::{Operation, Transaction, UpdateMode};
 use lance::dataset::{
     CommitBuilder, DeleteBuilder, InsertBuilder, UncommittedDelete, WriteMode, WriteParams,
@@ -24,6 +25,7 @@ use lance::dataset::{
 use lance::session::Session;
 
 use crate::error::{IndexError, Result, said};
+use crate::vacuum::Removed;
 
 /// The tag that plain LanceDB clients follow.
 pub(crate) const LIVE: &str = "live";
@@ -231,6 +233,33 @@ impl Table {
             }
             error => IndexError::storage(format!("committing to table {}", self.name))(error),
         }
+    }
+
+    /// The versions that are on storage, oldest first.
+    pub(crate) async fn versions(&self) -> Result<Vec<u64>> {
+        let action = format!("listing versions of table {}", self.name);
+        let versions = self.dataset.version_refs().await.map_err(IndexError::storage(action))?;
+        Ok(versions.into_iter().map(|version| version.version).collect())
+    }
+
+    /// The versions that have a tag, whoever gave it.
+    pub(crate) async fn tagged_versions(&self) -> Result<HashSet<u64>> {
+        let action = format!("listing tags of table {}", self.name);
+        let tags = self.dataset.tags().list().await.map_err(IndexError::storage(action))?;
+        Ok(tags.into_values().map(|tag| tag.version).collect())
+    }
+
+    /// Removes exactly these versions, which must be older than this one, and the files that only they
+    /// need. A file that no version on storage names is left for a week: a commit may be in flight.
+    pub(crate) async fn remove_versions(&self, versions: Vec<u64>) -> Result<Removed> {
+        let action = || format!("removing old versions of table {}", self.name);
+        let policy = CleanupPolicyBuilder::default()
+            .versions(versions)
+            .map_err(IndexError::storage(action()))?
+            .error_if_tagged_old_versions(false)
+            .build();
+        let stats = self.dataset.cleanup_with_policy(policy).await.map_err(IndexError::storage(action()))?;
+        Ok(Removed { versions: stats.old_versions, bytes: stats.bytes_removed, failed: stats.failed_deletes })
     }
 
     /// Moves the tag that plain LanceDB clients follow to this version.

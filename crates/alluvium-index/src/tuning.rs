@@ -11,10 +11,27 @@ pub struct Tuning {
     pub vector_index_rows: u64,
     /// More fragments than this outside an index, and look-ups scan too much: maintenance is due.
     pub unindexed_fragments: usize,
+    /// A vacuum is due when so many records fell out of retention, or a ninth of all, if that is more: it
+    /// reads what it keeps, and so costs as much as there is.
+    pub vacuum_records: u64,
+    /// One round of a vacuum takes at most so many records, and so many versions of a table; twice what
+    /// made it due, if that is more.
+    pub vacuum_most: u64,
+}
+
+impl Tuning {
+    /// The defaults.
+    pub const DEFAULT: Self = Self {
+        exact_rows: 50_000,
+        vector_index_rows: 100_000,
+        unindexed_fragments: 16,
+        vacuum_records: 200,
+        vacuum_most: 1_000,
+    };
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { exact_rows: 50_000, vector_index_rows: 100_000, unindexed_fragments: 16 }
+        Self::DEFAULT
     }
 }

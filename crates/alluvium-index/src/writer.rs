@@ -17,6 +17,7 @@ use alluvium_core::fingerprint::GenerationFingerprint;
 use alluvium_core::fold::fold;
 use alluvium_core::id::{Generation, PipelineName};
 use alluvium_core::ledger::{Reason, Record, TableRole, Writer as WriterId};
+use alluvium_core::retention::Retention;
 use async_trait::async_trait;
 use fail::fail_point;
 use lance::session::Session;
@@ -30,6 +31,7 @@ use crate::layout::Layout;
 use crate::ledger::Ledger;
 use crate::lock::Lock;
 use crate::lookup::Lookup;
+use crate::maintain::Effort;
 use crate::plan::{self, Context, Plan};
 use crate::reader::Index;
 use crate::storage::{self, Durability};
@@ -40,8 +42,11 @@ mod apply;
 mod erase;
 mod quarantine;
 mod rollback;
+mod upkeep;
+mod vacuum;
 
 pub use rollback::{Rollback, RollbackOptions, RollbackPlan};
+pub use upkeep::{Upkeep, UpkeepReport, UpkeepTable, UpkeepTask, Work};
 
 /// How a writer works.
 #[derive(Clone)]
@@ -50,6 +55,8 @@ pub struct Options {
     pub durability: Durability,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// What of the past a vacuum keeps. Interventions don't vacuum.
+    pub retention: Retention,
 }
 
 /// The committer of an index. It holds the lock for as long as it lives.
@@ -65,6 +72,8 @@ pub struct Writer {
     tuning: Tuning,
     head: Option<Record>,
     claimed: bool,
+    /// The record at which it was last looked whether a vacuum is due.
+    vacuum_looked: u64,
     /// The tables of `head`; shared with look-ups, which follow every publish.
     tables: Arc<RwLock<Option<Tables>>>,
     hold: Hold,
@@ -84,12 +93,15 @@ struct Draft {
     checkpoint: Checkpoint,
     paused: bool,
     rolled_back_to: Option<u64>,
+    /// The floor never falls: that of the record before, if that is higher.
+    floor: u64,
 }
 
 impl Draft {
     /// A record over `head` that changes nothing but its tables.
     fn over(head: &Record, reason: Reason) -> Self {
-        Self { reason, checkpoint: head.checkpoint.clone(), paused: head.paused, rolled_back_to: None }
+        let (checkpoint, paused, floor) = (head.checkpoint.clone(), head.paused, head.floor);
+        Self { reason, checkpoint, paused, rolled_back_to: None, floor }
     }
 }
 
@@ -110,14 +122,23 @@ impl Writer {
     /// the turn keeps them from claiming back before it is dropped. The index must be there.
     pub(crate) async fn intervene(root: &Path, pipeline: &PipelineName, options: Options) -> Result<Self> {
         let layout = Layout::new(root);
-        let none = || IndexError::NotFound(format!("there is no index at {}", root.display()));
         if !layout.has_ledger()? {
-            return Err(none());
+            return Err(no_index(root));
         }
         let lock = Lock::turn(&layout, &host(), &*options.clock).await?;
-        let head = Ledger::open(&layout)?.head().await?;
-        let fingerprint = head.filter(|head| !head.tables.is_empty()).ok_or_else(none)?.fingerprint;
+        let fingerprint = live_fingerprint(&layout).await?;
         Self::start(layout, pipeline, &fingerprint, options, Hold::Turn { _lock: lock }).await
+    }
+
+    /// The writer of an index as it is, whatever its model. The index must be there.
+    async fn keep(root: &Path, pipeline: &PipelineName, options: Options) -> Result<Self> {
+        let layout = Layout::new(root);
+        if !layout.has_ledger()? {
+            return Err(no_index(root));
+        }
+        let lock = Lock::take(&layout, &host(), options.clock.now())?;
+        let fingerprint = live_fingerprint(&layout).await?;
+        Self::start(layout, pipeline, &fingerprint, options, Hold::Writer { _lock: lock }).await
     }
 
     async fn start(
@@ -149,6 +170,7 @@ impl Writer {
             tuning: Tuning::default(),
             head: None,
             claimed: false,
+            vacuum_looked: 0,
             tables: Arc::default(),
             hold,
         };
@@ -320,6 +342,7 @@ impl Writer {
             checkpoint: draft.checkpoint,
             paused: draft.paused,
             rolled_back_to: draft.rolled_back_to,
+            floor: draft.floor.max(head.floor),
             ..head.clone()
         };
         storage::sync(self.layout.root(), self.options.durability).await?;
@@ -368,13 +391,19 @@ impl Writer {
                 due.push(role);
             }
         }
-        if due.is_empty() {
-            return Ok(());
+        if !due.is_empty() {
+            Box::pin(self.maintain_tables(&due, Effort::Bounded)).await?;
         }
+        Box::pin(self.vacuum_if_due()).await
+    }
+
+    /// Maintains these tables, as one record.
+    async fn maintain_tables(&mut self, roles: &[TableRole], effort: Effort) -> Result<()> {
         let (head, mut tables) = self.claimed().await?;
-        for role in due {
-            let maintained = crate::maintain::maintain(role, tables.get(role)?, &self.tuning).await?;
-            tables.set(role, maintained);
+        for role in roles {
+            let maintained =
+                crate::maintain::maintain(*role, tables.get(*role)?, &self.tuning, effort).await?;
+            tables.set(*role, maintained);
         }
         let mut draft = Draft::over(&head, Reason::Maintenance);
         if Fault::MaintenanceLosesProgress.is_on() {
@@ -388,6 +417,15 @@ impl Writer {
 fn only_the_last(batch: Vec<Prepared>) -> Vec<Prepared> {
     let by_id = batch.into_iter().map(|change| (change.doc_id.as_str().to_owned(), change));
     by_id.collect::<HashMap<_, _>>().into_values().collect()
+}
+
+fn no_index(root: &Path) -> IndexError {
+    IndexError::NotFound(format!("there is no index at {}", root.display()))
+}
+
+async fn live_fingerprint(layout: &Layout) -> Result<GenerationFingerprint> {
+    let head = Ledger::open(layout)?.head().await?.filter(|head| !head.tables.is_empty());
+    Ok(head.ok_or_else(|| no_index(layout.root()))?.fingerprint)
 }
 
 fn host() -> String {

@@ -18,10 +18,15 @@ use common::{
 const MODES: [SearchMode; 3] = [SearchMode::Vector, SearchMode::Fts, SearchMode::Hybrid];
 
 /// Everything through indexes that are brought up to date after every commit.
-const INDEXED: Tuning = Tuning { exact_rows: 0, vector_index_rows: 8, unindexed_fragments: 0 };
+const INDEXED: Tuning =
+    Tuning { exact_rows: 0, vector_index_rows: 8, unindexed_fragments: 0, ..Tuning::DEFAULT };
 /// Nothing is ever maintained.
-const NEGLECTED: Tuning =
-    Tuning { exact_rows: u64::MAX, vector_index_rows: u64::MAX, unindexed_fragments: usize::MAX };
+const NEGLECTED: Tuning = Tuning {
+    exact_rows: u64::MAX,
+    vector_index_rows: u64::MAX,
+    unindexed_fragments: usize::MAX,
+    ..Tuning::DEFAULT
+};
 
 async fn open(root: &Path, tuning: Tuning) -> Index {
     Index::open(root).await.unwrap().unwrap().tuned(tuning)
@@ -368,7 +373,8 @@ async fn write_many(w: &mut Writer, documents: std::ops::Range<usize>) {
 #[tokio::test]
 async fn the_vector_index_finds_what_an_exact_search_finds() {
     let dir = tempfile::tempdir().unwrap();
-    let through_index = Tuning { exact_rows: 1000, vector_index_rows: 4000, unindexed_fragments: 0 };
+    let through_index =
+        Tuning { exact_rows: 1000, vector_index_rows: 4000, unindexed_fragments: 0, ..Tuning::DEFAULT };
     let mut w = writer(dir.path()).await.tuned(through_index);
     write_many(&mut w, 0..100).await;
     let indexed = open(dir.path(), through_index).await;

@@ -72,6 +72,13 @@ pub(crate) enum Command {
     /// Say what the index holds and how fresh it is
     #[command(after_help = "Example:\n  alluvium status pipelines/demo.toml --format json")]
     Status(Pipeline),
+    /// Merge small pieces, bring indexes up to date, and remove what retention lets go
+    ///
+    /// A running daemon does this by itself, a little at a time; by hand all of it is done at once. What is
+    /// served does not change, and a paused index stays paused. What was erased leaves the disk with the
+    /// last record that holds it.
+    #[command(after_help = "Example:\n  alluvium maintain pipelines/demo.toml")]
+    Maintain(Pipeline),
     /// Say where a chunk comes from, step by step
     #[command(after_help = "Example:\n  alluvium explain pipelines/demo.toml 3f9c…  \
         (chunk ids are in the results of `search`)")]

@@ -4,6 +4,7 @@ mod backfill;
 mod completions;
 mod erase;
 mod explain;
+mod maintain;
 mod models;
 mod quarantine;
 mod releases;
@@ -28,6 +29,7 @@ pub(crate) async fn run(command: &Command, format: Format) -> Result<Exit, Failu
         Command::Run(arguments) => run::run(arguments, format).await,
         Command::Search(arguments) => search::run(arguments, format).await,
         Command::Status(arguments) => status::run(&arguments.pipeline, format).await,
+        Command::Maintain(arguments) => maintain::run(&arguments.pipeline, format).await,
         Command::Explain(arguments) => explain::run(arguments, format).await,
         Command::Releases(command) => releases::run(command, format).await,
         Command::Rollback(arguments) => rollback::run(arguments, format).await,

@@ -20,6 +20,7 @@ use alluvium_core::fingerprint::GenerationFingerprint;
 use alluvium_core::hash::Sha256;
 use alluvium_core::id::DocId;
 use alluvium_core::ledger::Record;
+use alluvium_core::retention::Retention;
 use alluvium_core::source::Source;
 use alluvium_embed::FastembedModel;
 use alluvium_extract::{Limits, PdfEngineName, PoolConfig, TokenChunker, WorkerCommand, WorkerPool};
@@ -298,7 +299,12 @@ pub(crate) fn options(spec: &PipelineSpec) -> Options {
         alluvium_config::Durability::Power => Durability::Power,
         alluvium_config::Durability::Process => Durability::Process,
     };
-    Options { durability, clock: Arc::new(SystemClock) }
+    Options { durability, clock: Arc::new(SystemClock), retention: retention(spec) }
+}
+
+/// What of the index's past is kept.
+pub(crate) fn retention(spec: &PipelineSpec) -> Retention {
+    Retention::new(spec.index.keep_for, spec.index.keep_last)
 }
 
 /// The pipeline's index for reading. It must be this pipeline's.

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod explain;
 mod index;
+mod maintain;
 mod models;
 mod releases;
 mod run;
@@ -13,9 +14,10 @@ mod verify;
 #[cfg(test)]
 pub(crate) use explain::ExplainResult;
 pub(crate) use index::{
-    QuarantineDropResult, QuarantineListResult, QuarantineRetryResult, QuarantineShowResult, SourceStatus,
-    StatusResult,
+    Maintenance, QuarantineDropResult, QuarantineListResult, QuarantineRetryResult, QuarantineShowResult,
+    SourceStatus, StatusResult,
 };
+pub(crate) use maintain::{MaintainResult, MaintainTable};
 pub(crate) use models::{ModelRow, ModelState, ModelsResult, RuntimeRow};
 pub(crate) use releases::{
     DiffResult, EraseResult, RecordRow, ReleaseResult, ReleaseRow, ReleasesResult, ResumeResult,

@@ -46,9 +46,10 @@ pub(super) async fn check(
     Ok(walk.oldest)
 }
 
-/// The number below which records may be missing: what lies there is not kept as a whole.
-fn floor(numbers: &[u64], _head: Option<&Record>) -> u64 {
-    numbers.last().copied().unwrap_or(0)
+/// The number below which records may be missing: what lies there is not kept as a whole. A ledger that was
+/// never vacuumed begins with its smallest number.
+fn floor(numbers: &[u64], head: Option<&Record>) -> u64 {
+    head.map(|head| head.floor).filter(|floor| *floor > 0).or_else(|| numbers.last().copied()).unwrap_or(0)
 }
 
 fn holes(numbers: &[u64], floor: u64, sink: &mut Sink) {

@@ -20,6 +20,7 @@ use crate::error::{IndexError, Result};
 use crate::fault::Fault;
 use crate::filter::one_of;
 use crate::plan::Plan;
+use crate::releases::Releases;
 use crate::rows::{self, DocumentRow, PolicyRow, seq_i64};
 use crate::tables::Tables;
 
@@ -104,11 +105,14 @@ impl Writer {
         } else {
             sides.then.checkpoint
         };
+        // The release that keeps the record may have been dropped meanwhile, and a vacuum gone over it.
+        // Where it is still there, a vacuum from now on finds the restored versions in its place.
+        self.check_kept(&head, options.to).await?;
         let draft = Draft {
-            reason: Reason::Rollback,
             checkpoint,
             paused: options.pause,
             rolled_back_to: Some(options.to),
+            ..Draft::over(&head, Reason::Rollback)
         };
         let published = self.publish(&head, tables, draft).await?;
         Ok(Rollback { plan, seq: published.seq, paused: options.pause })
@@ -135,10 +139,11 @@ impl Writer {
         if options.to == head.seq {
             return Err(IndexError::AlreadyLive(head.seq));
         }
-        if options.to > head.seq || !self.ledger.holds(options.to).await? {
-            return Err(missing(format!("the ledger holds no record {}", options.to)));
+        if options.to > 0 {
+            self.check_kept(head, options.to).await?;
         }
-        let then = self.ledger.get(options.to).await?;
+        let then = if options.to > head.seq { None } else { self.ledger.find(options.to).await? };
+        let then = then.ok_or_else(|| missing(format!("the ledger holds no record {}", options.to)))?;
         if then.generation != self.generation {
             return Err(missing(format!(
                 "record {} is of generation {}, the live one is {}: a rollback stays within a generation",
@@ -155,6 +160,15 @@ impl Writer {
         let after = contents(&now_tables).await?;
         let outcome = decide(then.seq, &before, &after, &policies, options.restore_deleted);
         Ok(Sides { then, then_tables, outcome, changed })
+    }
+
+    /// Refuses a record that a vacuum took, or may take at any moment.
+    async fn check_kept(&self, head: &Record, seq: u64) -> Result<()> {
+        let floor = head.floor();
+        if seq >= floor || Releases::open(self.layout.root())?.named_records(None).await?.contains(&seq) {
+            return Ok(());
+        }
+        Err(IndexError::vacuumed(seq, floor))
     }
 
     /// What policy forbids or changed since, as one commit a table over the restored content.

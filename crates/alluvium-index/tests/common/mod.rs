@@ -1,13 +1,15 @@
 //! Small documents with vectors made from their text, and an index in a temporary folder.
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
 
+pub mod keeping;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use alluvium_core::access::{Acl, Principals};
 use alluvium_core::change::{AccessChange, MediaType, Origin};
 use alluvium_core::chunk::{Chunk, chunk_hash};
-use alluvium_core::clock::SystemClock;
+use alluvium_core::clock::{Clock, SystemClock};
 use alluvium_core::commit::{Batch, Committed, IndexWriter};
 use alluvium_core::document::{IndexedContent, Prepared, PreparedChunk, PreparedContent, RefusedContent};
 use alluvium_core::embed::ModelIdentity;
@@ -16,6 +18,7 @@ use alluvium_core::fingerprint::GenerationFingerprint;
 use alluvium_core::hash::Sha256;
 use alluvium_core::id::{DocId, PipelineName};
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
+use alluvium_core::retention::Retention;
 use alluvium_core::version::Version;
 use alluvium_index::{
     Condition, Durability, Found, Hit, Index, Intervention, Options, SearchMode, SearchRequest, Writer,
@@ -48,13 +51,18 @@ pub async fn open_writer(
     pipeline: &str,
     model: &str,
 ) -> Result<Writer, alluvium_index::IndexError> {
-    let options = Options { durability: Durability::Process, clock: Arc::new(SystemClock) };
+    let options = options(SystemClock);
     Writer::open(root, &PipelineName::new(pipeline).unwrap(), &fingerprint(model), options).await
+}
+
+/// Nothing but the process survives, and nothing is vacuumed.
+pub fn options(clock: impl Clock + 'static) -> Options {
+    Options { durability: Durability::Process, clock: Arc::new(clock), retention: Retention::default() }
 }
 
 /// What a person does, whoever else writes.
 pub async fn intervention(root: &Path) -> Intervention {
-    let options = Options { durability: Durability::Process, clock: Arc::new(SystemClock) };
+    let options = options(SystemClock);
     Intervention::open(root, &PipelineName::new("handbook").unwrap(), options).await.unwrap()
 }
 

@@ -123,7 +123,7 @@ pub struct Sequence {
 
 /// Sequences of up to twelve steps.
 pub fn sequences() -> impl Strategy<Value = Sequence> {
-    (prop::bool::weighted(0.15), vec(op(), 4..=12)).prop_map(|(bare, steps)| Sequence { bare, steps })
+    (prop::bool::weighted(0.15), vec(op(), 2..=12)).prop_map(|(bare, steps)| Sequence { bare, steps })
 }
 
 fn op() -> impl Strategy<Value = Op> {

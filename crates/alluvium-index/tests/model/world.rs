@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use alluvium_core::checkpoint::CheckpointDelta;
 use alluvium_core::clock::SystemClock;
@@ -9,6 +10,7 @@ use alluvium_core::commit::{Batch, CommitError, IndexWriter};
 use alluvium_core::document::Prepared;
 use alluvium_core::id::{DocId, PipelineName, SourceName};
 use alluvium_core::ledger::{Reason, Record, TableRole};
+use alluvium_core::retention::Retention;
 use alluvium_index::{
     Durability, ErrorKind, Index, IndexError, Intervention, Options, Releases, RollbackOptions, SearchMode,
     Tuning, Writer,
@@ -25,6 +27,9 @@ use super::oracle::{DEFAULT_LIST, Folder, Oracle, Row, id};
 use super::source;
 use crate::common::{Ask, fingerprint, sorted};
 
+/// Records that change something and that are kept.
+const KEPT: u64 = 5;
+
 /// Why reality and the model differ.
 pub type Differs = String;
 
@@ -38,6 +43,8 @@ pub struct World {
     acknowledged: usize,
     /// The record of a release.
     release: Option<(String, u64)>,
+    /// Records below it are gone, but for the release.
+    floor: u64,
     /// Whether the last process died before it could move the tags.
     died: bool,
     steps: usize,
@@ -51,11 +58,13 @@ enum Outcome<T> {
 
 /// Small sizes, so that little is enough to be maintained.
 fn tuning() -> Tuning {
-    Tuning { unindexed_fragments: 3, ..Tuning::default() }
+    Tuning { unindexed_fragments: 3, vacuum_records: 6, vacuum_most: 20, ..Tuning::DEFAULT }
 }
 
+/// Only the newest records are kept, and no reader's either: all readers here are quick.
 fn options() -> Options {
-    Options { durability: Durability::Process, clock: Arc::new(SystemClock) }
+    let retention = Retention { keep_for: Duration::ZERO, keep_last: KEPT, grace: Duration::ZERO };
+    Options { durability: Durability::Process, clock: Arc::new(SystemClock), retention }
 }
 
 fn pipeline() -> PipelineName {
@@ -89,6 +98,7 @@ impl World {
             writer: None,
             acknowledged: 0,
             release: None,
+            floor: 0,
             died: false,
             steps: 0,
         }
@@ -407,12 +417,17 @@ impl World {
         let options = RollbackOptions { to, restore_deleted, keep_offsets, pause };
         let work = |mut i: Intervention| async move { i.rollback(&options).await };
         let (result, record) = self.intervene(Reason::Rollback, work).await?;
-        agree("rollback", true, &result)?;
+        agree("rollback", self.is_kept(to), &result)?;
         if record.is_some() {
             self.oracle.roll_back(to, restore_deleted, keep_offsets, pause);
             self.acknowledged = self.acknowledged.min(self.oracle.position);
         }
         Ok(())
+    }
+
+    /// Whether a vacuum has left a record alone.
+    fn is_kept(&self, seq: u64) -> bool {
+        seq >= self.floor || self.release.as_ref().is_some_and(|(_, released)| *released == seq)
     }
 
     async fn resume(&mut self) -> Result<(), Differs> {
@@ -440,6 +455,10 @@ impl World {
         let at = record.checkpoint.position(&source, &partition).map_or(0, |p| p as usize + 1);
         equal("the checkpoint", &at, &self.oracle.position)?;
         equal("paused", &record.paused, &self.oracle.paused)?;
+        if record.floor < self.floor {
+            return Err(format!("the floor fell from {} to {}", self.floor, record.floor));
+        }
+        self.floor = record.floor;
         if self.acknowledged > at {
             return Err(format!("{} events were acknowledged, {at} are contained", self.acknowledged));
         }
@@ -477,7 +496,7 @@ impl World {
 
     /// The release, or some earlier record.
     async fn compare_earlier(&self, newest: &Index, who: &str) -> Result<(), Differs> {
-        let records = self.oracle.records();
+        let records: Vec<u64> = self.oracle.records().into_iter().filter(|seq| self.is_kept(*seq)).collect();
         let seq = match &self.release {
             Some((_, seq)) if self.steps % 2 == 0 => *seq,
             _ => records[self.steps % records.len()],

@@ -5,15 +5,17 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use crate::cli::Format;
-use crate::compose::{open_index, read_pipeline};
+use crate::compose::{at_index, open_index, read_pipeline, retention};
 use crate::failure::{Exit, Failure};
 use crate::output;
-use crate::results::{SourceStatus, StatusResult};
+use crate::results::{Maintenance, SourceStatus, StatusResult};
 
 pub(crate) async fn run(file: &Path, format: Format) -> Result<Exit, Failure> {
     let spec = read_pipeline(file)?;
     let index = open_index(&spec, file).await?;
-    let result = StatusResult::from(index.status(Timestamp::now()).await?);
+    let now = Timestamp::now();
+    let due = index.due(&spec.index.path, &retention(&spec), now).await.map_err(|e| at_index(&spec, e))?;
+    let result = StatusResult::of(index.status(now).await?, due);
     output::result(format, &result, text)?;
     Ok(Exit::Done)
 }
@@ -33,7 +35,16 @@ fn text(status: &StatusResult) -> String {
         ),
     ];
     lines.extend(status.sources.iter().map(source));
+    lines.push(maintenance(&status.maintenance));
     lines.join("\n")
+}
+
+fn maintenance(maintenance: &Maintenance) -> String {
+    let verdict = if maintenance.due { "due" } else { "not due" };
+    format!(
+        "upkeep     {verdict}: {} rows to index, {} fragments to merge, {} records to vacuum",
+        maintenance.unindexed_rows, maintenance.small_fragments, maintenance.unretained_records
+    )
 }
 
 fn source(source: &SourceStatus) -> String {

@@ -17,6 +17,21 @@ pub(crate) struct StatusResult {
     pub(crate) fragments: u64,
     /// Versions of the chunks' table that are kept.
     pub(crate) versions: u64,
+    pub(crate) maintenance: Maintenance,
+}
+
+/// What maintenance there is to do.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Maintenance {
+    /// A running writer does something about it at its next commit.
+    pub(crate) due: bool,
+    /// Rows of all tables that some index does not cover.
+    pub(crate) unindexed_rows: u64,
+    /// Fragments of all tables that a compaction would merge.
+    pub(crate) small_fragments: u64,
+    /// Publishes that `index.keep_for` and `index.keep_last` let go, and that are not vacuumed yet.
+    pub(crate) unretained_records: u64,
 }
 
 /// The newest record.
@@ -55,8 +70,8 @@ pub(crate) struct SourceStatus {
     pub(crate) backlog: Option<u64>,
 }
 
-impl From<alluvium_index::Status> for StatusResult {
-    fn from(status: alluvium_index::Status) -> Self {
+impl StatusResult {
+    pub(crate) fn of(status: alluvium_index::Status, due: alluvium_index::Due) -> Self {
         let (live, documents) = (status.live, status.documents);
         let source = |source: alluvium_index::SourceStatus| SourceStatus {
             name: source.name,
@@ -75,6 +90,12 @@ impl From<alluvium_index::Status> for StatusResult {
             sources: status.sources.into_iter().map(source).collect(),
             fragments: status.fragments,
             versions: status.versions,
+            maintenance: Maintenance {
+                due: due.due,
+                unindexed_rows: due.unindexed_rows,
+                small_fragments: due.small_fragments,
+                unretained_records: due.unretained_records,
+            },
         }
     }
 }

@@ -31,6 +31,7 @@ fn the_schemas_of_results_are_current() {
     check("releases.schema.json", schema_of::<ReleasesResult>());
     check("release.schema.json", schema_of::<ReleaseResult>());
     check("releases_diff.schema.json", schema_of::<DiffResult>());
+    check("maintain.schema.json", schema_of::<MaintainResult>());
     check("rollback.schema.json", schema_of::<RollbackResult>());
     check("resume.schema.json", schema_of::<ResumeResult>());
     check("run.schema.json", schema_of::<RunResult>());

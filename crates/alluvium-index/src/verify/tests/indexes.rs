@@ -6,13 +6,13 @@ use lance::index::DatasetIndexExt;
 
 use super::*;
 use crate::indexes::name;
-use crate::maintain::maintain;
+use crate::maintain::{Effort, maintain};
 use crate::tuning::Tuning;
 
 /// Lets the index of a column say that it covers all rows, none of which it has seen.
 async fn blind(root: &Path, role: TableRole, column: &str) {
     let (_, _, tables) = opened(root).await;
-    let table = maintain(role, tables.get(role).unwrap(), &Tuning::default()).await.unwrap();
+    let table = maintain(role, tables.get(role).unwrap(), &Tuning::default(), Effort::Bounded).await.unwrap();
     let rows = table.rows(None, None).await.unwrap();
     let rows = arrow_select::concat::concat_batches(&rows[0].schema(), &rows).unwrap();
     let table = table.replace(Some(col(key(role)).is_not_null()), Some(rows)).await.unwrap();
