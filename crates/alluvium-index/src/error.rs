@@ -1,10 +1,11 @@
 //! What can go wrong with an index, and what to do about it.
 
+use std::error::Error;
 use std::path::PathBuf;
 
 use alluvium_core::checkpoint::CheckpointError;
 use alluvium_core::commit::CommitError;
-use alluvium_core::ledger::RecordError;
+use alluvium_core::ledger::{Record, RecordError};
 use jiff::Timestamp;
 
 /// What the caller can do about an error.
@@ -143,6 +144,14 @@ pub enum IndexError {
         /// What storage said.
         message: String,
     },
+    /// Something that the ledger names is not there, or is not what was written.
+    #[error("{action}: {message}")]
+    Damaged {
+        /// What was being done.
+        action: String,
+        /// What storage said.
+        message: String,
+    },
     /// A file operation failed.
     #[error("{action} {path}: {error}")]
     Io {
@@ -192,7 +201,7 @@ impl IndexError {
             Self::OtherPipeline { .. } => ErrorKind::OtherPipeline,
             Self::OtherGeneration { .. } => ErrorKind::OtherGeneration,
             Self::Record { .. } | Self::MissingVersion { .. } | Self::Shape { .. } => ErrorKind::Corrupt,
-            Self::Checkpoint(_) => ErrorKind::Corrupt,
+            Self::Checkpoint(_) | Self::Damaged { .. } => ErrorKind::Corrupt,
             Self::Request(_) => ErrorKind::Request,
             Self::Storage { .. } | Self::Io { .. } => ErrorKind::Storage,
             Self::NotFound(_) => ErrorKind::NotFound,
@@ -206,14 +215,84 @@ impl IndexError {
 
     /// What a person does next.
     pub fn next(&self) -> &'static str {
-        self.kind().next()
+        match self {
+            Self::Record { .. } => {
+                "put the file back from a copy; or, if it is the newest record and was being written when the \
+                 machine went down, remove it: the index is then what the record before it says"
+            }
+            _ => self.kind().next(),
+        }
     }
 
-    /// A storage failure while doing `action`.
-    pub(crate) fn storage(action: impl Into<String>) -> impl FnOnce(lance::Error) -> Self {
-        let action = action.into();
-        move |error| Self::Storage { action, message: said(&error) }
+    /// Fenced by the writer of `record`.
+    pub(crate) fn fenced_by(record: &Record) -> Self {
+        let (by, seq, epoch, since) = (&record.writer, record.seq, record.epoch, record.created_at);
+        Self::Fenced(format!(
+            "process {} on {} has taken over since {since} (record {seq}, epoch {epoch})",
+            by.pid, by.host
+        ))
     }
+
+    /// A storage failure while doing `action`. A conflict is another writer's doing. Where something that
+    /// has to be there is not, or is not what was written, the index is damaged.
+    pub(crate) fn storage<E: Error + 'static>(action: impl Into<String>) -> impl FnOnce(E) -> Self {
+        let action = action.into();
+        move |error| {
+            let message = said(&error);
+            if conflicts(&error) {
+                Self::Fenced(format!("{action}: another writer was there: {message}"))
+            } else if damaged(&error) {
+                Self::Damaged { action, message }
+            } else {
+                Self::Storage { action, message }
+            }
+        }
+    }
+}
+
+/// An error and what caused it.
+fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (*error).source())
+}
+
+/// Whether somebody else has written meanwhile.
+fn conflicts(error: &(dyn Error + 'static)) -> bool {
+    use lance::Error::{
+        CommitConflict, DatasetAlreadyExists, IncompatibleTransaction, RetryableCommitConflict,
+        TooMuchWriteContention,
+    };
+    chain(error).any(|error| {
+        matches!(
+            error.downcast_ref(),
+            Some(
+                CommitConflict { .. }
+                    | DatasetAlreadyExists { .. }
+                    | IncompatibleTransaction { .. }
+                    | RetryableCommitConflict { .. }
+                    | TooMuchWriteContention { .. }
+            )
+        )
+    })
+}
+
+/// Whether something that has to be there is not, or is not what was written.
+fn damaged(error: &(dyn Error + 'static)) -> bool {
+    use lance::Error::{CorruptFile, DatasetNotFound, NotFound, VersionNotFound};
+    chain(error).any(|error| {
+        matches!(
+            error.downcast_ref(),
+            Some(CorruptFile { .. } | DatasetNotFound { .. } | NotFound { .. } | VersionNotFound { .. })
+        ) || matches!(error.downcast_ref(), Some(object_store::Error::NotFound { .. }))
+            || error
+                .downcast_ref::<std::io::Error>()
+                .is_some_and(|e| e.kind() == std::io::ErrorKind::UnexpectedEof)
+    })
+}
+
+/// Whether the system itself refused, for a reason that may pass: no rights, no room, a broken disk.
+pub(crate) fn by_the_system(error: &(dyn Error + 'static)) -> bool {
+    let refused = |e: &std::io::Error| e.raw_os_error().is_some() && e.kind() != std::io::ErrorKind::NotFound;
+    chain(error).any(|error| error.downcast_ref::<std::io::Error>().is_some_and(refused))
 }
 
 /// What an error of Lance says, without the place in Lance's sources that it ends with.

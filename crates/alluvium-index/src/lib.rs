@@ -18,6 +18,7 @@ mod ledger;
 mod lock;
 mod lookup;
 mod maintain;
+mod manifests;
 mod plan;
 mod reader;
 mod releases;
@@ -43,5 +44,7 @@ pub use search::{
 };
 pub use status::{DocumentCounts, LiveStatus, SourceStatus, Status};
 pub use storage::Durability;
+#[cfg(feature = "failpoints")]
+pub use storage::faults;
 pub use tuning::Tuning;
 pub use writer::{Options, Rollback, RollbackOptions, RollbackPlan, Writer};
