@@ -158,20 +158,22 @@ fn a_backfill_that_is_killed_again_and_again_ends_as_if_it_was_not() {
     assert!(kills >= 20, "{kills}");
 }
 
-/// Does something to some of the documents, as people do. What is left of it in the end does not depend
-/// on which states in between the daemon saw: a document that is deleted keeps the access list that it had.
+/// Does something to some of the documents, as people do. What is left in the end must not depend on which
+/// states in between the daemon saw: what is deleted keeps what it had last, so it was never edited.
 fn edit(world: &World, random: &mut Random, number: u64) {
     for _ in 0..=random.below(3) {
-        let i = 4 * random.below(9);
-        let (page, note) = (format!("a/d{i}.md"), format!("b/d{}.txt", i + 1));
+        let [edited, deleted] = [random.below(4), 4 + random.below(5)].map(|i| format!("a/d{}.md", 4 * i));
+        let note = format!("b/d{}.txt", 4 * random.below(9) + 1);
         let list = format!("{note}.acl.toml");
-        match random.below(6) {
-            0 if world.doc(&page).exists() => world.remove(&page),
+        match random.below(5) {
+            0 if world.doc(&deleted).exists() => world.remove(&deleted),
             1 => world.acl(&note, &["group:staff", "user:one"], &[]),
             2 if world.doc(&list).exists() => world.remove(&list),
             3 => world.write(&format!("c/new-{number}.md"), format!("New. {}\n", paragraph(5_000 + number))),
-            4 => world.write(&note, format!("Edited. {}\n", paragraph(1_000 + number))),
-            _ => world.write(&page, format!("Edited. {}\n", paragraph(1_000 + number))),
+            _ => {
+                let name = if number % 2 == 0 { &note } else { &edited };
+                world.write(name, format!("Edited. {}\n", paragraph(1_000 + number)));
+            }
         }
     }
     // There is always something to do.

@@ -255,22 +255,25 @@ fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn 
     std::iter::successors(Some(error), |error| (*error).source())
 }
 
+/// The errors of Lance among them; one that is shared says of itself only that.
+fn of_lance<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e lance::Error> {
+    chain(error).filter_map(|error| error.downcast_ref()).map(lance::Error::find_root)
+}
+
 /// Whether somebody else has written meanwhile.
 fn conflicts(error: &(dyn Error + 'static)) -> bool {
     use lance::Error::{
         CommitConflict, DatasetAlreadyExists, IncompatibleTransaction, RetryableCommitConflict,
         TooMuchWriteContention,
     };
-    chain(error).any(|error| {
+    of_lance(error).any(|error| {
         matches!(
-            error.downcast_ref(),
-            Some(
-                CommitConflict { .. }
-                    | DatasetAlreadyExists { .. }
-                    | IncompatibleTransaction { .. }
-                    | RetryableCommitConflict { .. }
-                    | TooMuchWriteContention { .. }
-            )
+            error,
+            CommitConflict { .. }
+                | DatasetAlreadyExists { .. }
+                | IncompatibleTransaction { .. }
+                | RetryableCommitConflict { .. }
+                | TooMuchWriteContention { .. }
         )
     })
 }
@@ -278,15 +281,18 @@ fn conflicts(error: &(dyn Error + 'static)) -> bool {
 /// Whether something that has to be there is not, or is not what was written.
 fn damaged(error: &(dyn Error + 'static)) -> bool {
     use lance::Error::{CorruptFile, DatasetNotFound, NotFound, VersionNotFound};
-    chain(error).any(|error| {
+    let gone = |error: &lance::Error| {
         matches!(
-            error.downcast_ref(),
-            Some(CorruptFile { .. } | DatasetNotFound { .. } | NotFound { .. } | VersionNotFound { .. })
-        ) || matches!(error.downcast_ref(), Some(object_store::Error::NotFound { .. }))
-            || error
-                .downcast_ref::<std::io::Error>()
-                .is_some_and(|e| e.kind() == std::io::ErrorKind::UnexpectedEof)
-    })
+            error,
+            CorruptFile { .. } | DatasetNotFound { .. } | NotFound { .. } | VersionNotFound { .. }
+        )
+    };
+    let short = |error: &std::io::Error| error.kind() == std::io::ErrorKind::UnexpectedEof;
+    of_lance(error).any(gone)
+        || chain(error).any(|error| {
+            matches!(error.downcast_ref(), Some(object_store::Error::NotFound { .. }))
+                || error.downcast_ref().is_some_and(short)
+        })
 }
 
 /// Whether the system itself refused, for a reason that may pass: no rights, no room, a broken disk.
