@@ -69,10 +69,15 @@ impl Moments {
         poll("record to kill at", || {
             (process.is_over() || records(&index).len() >= before + after).then_some(())
         });
+        // Chance has had its turns.
+        let aimed = self.kills() >= KILLS && !self.phases.contains_key(&Phase::InACommit);
+        if aimed {
+            poll("commit to kill in", || (process.is_over() || in_a_commit(&index)).then_some(()));
+        }
         let span = if after == 0 { self.first } else { self.each };
         let delay = span * u32::try_from(self.random.below(1000)).unwrap() / 1000;
         let start = Instant::now();
-        poll("moment to kill at", || (start.elapsed() >= delay).then_some(()));
+        poll("moment to kill at", || (aimed || start.elapsed() >= delay).then_some(()));
         if process.is_over() {
             return false;
         }

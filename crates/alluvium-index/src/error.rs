@@ -287,12 +287,18 @@ fn damaged(error: &(dyn Error + 'static)) -> bool {
             CorruptFile { .. } | DatasetNotFound { .. } | NotFound { .. } | VersionNotFound { .. }
         )
     };
-    let short = |error: &std::io::Error| error.kind() == std::io::ErrorKind::UnexpectedEof;
+    let ended = |error: &std::io::Error| error.kind() == std::io::ErrorKind::UnexpectedEof;
+    // Small files are read whole, and what is asked of them is cut from memory: there a cut fails only
+    // where the file is shorter than it was.
+    let missing = |error: &object_store::Error| {
+        matches!(
+            error,
+            object_store::Error::NotFound { .. } | object_store::Error::Generic { store: "memory", .. }
+        )
+    };
     of_lance(error).any(gone)
-        || chain(error).any(|error| {
-            matches!(error.downcast_ref(), Some(object_store::Error::NotFound { .. }))
-                || error.downcast_ref().is_some_and(short)
-        })
+        || chain(error)
+            .any(|error| error.downcast_ref().is_some_and(missing) || error.downcast_ref().is_some_and(ended))
 }
 
 /// Whether the system itself refused, for a reason that may pass: no rights, no room, a broken disk.
