@@ -176,7 +176,7 @@ fn edit(world: &World, random: &mut Random, number: u64) {
             2 if world.doc(&list).exists() => world.remove(&list),
             3 => world.write(&format!("c/new-{number}.md"), format!("New. {}\n", paragraph(5_000 + number))),
             _ => {
-                let name = if number % 2 == 0 { &note } else { &edited };
+                let name = if number.is_multiple_of(2) { &note } else { &edited };
                 world.write(name, format!("Edited. {}\n", paragraph(1_000 + number)));
             }
         }
