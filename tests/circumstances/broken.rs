@@ -109,7 +109,8 @@ fn a_table_that_is_damaged_or_gone_is_named_and_nothing_is_written_over_it() {
         let manifest = manifest(&folder, version.as_u64().unwrap());
         let damage = damages[number % 3];
         check_refused(&world, Broken::new(&world, &manifest).instead(damage), table, ALL);
-        let gone = [&folder, &folder.join("_versions"), &manifest][number % 3];
+        let versions = folder.join("_versions");
+        let gone = [&folder, &versions, &manifest][number % 3];
         check_refused(&world, Broken::new(&world, gone), table, ALL);
     }
     check_mended(&world);

@@ -10,84 +10,17 @@
 mod common;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use alluvium_core::commit::{Batch, IndexWriter};
 use alluvium_core::document::Prepared;
-use alluvium_index::faults::{Fault, Faults, How, Step};
+use alluvium_index::faults::{How, Step};
 use alluvium_index::{Index, RollbackOptions, Tuning, Writer};
+use common::disk::{BROKEN, Disk, EIO, FULL, LOST, TORN, UNREADABLE, Way};
 use common::{
     Dump, access_only, acl, check_same, check_tags, commit, copy, delete, dump, intervention, open_writer,
     refused, upsert, writer,
 };
-
-const EIO: i32 = 5;
-const ENOSPC: i32 = 28;
-
-/// A way to fail.
-#[derive(Debug, Clone, Copy)]
-struct Way {
-    errno: i32,
-    how: How,
-    /// From the n-th step on, until somebody mends it; or the n-th step alone.
-    lasts: bool,
-    counts: fn(Step, &str) -> bool,
-}
-
-fn writes(step: Step, _: &str) -> bool {
-    matches!(step, Step::Write | Step::Rename | Step::Delete | Step::Sync)
-}
-
-fn table_writes(step: Step, path: &str) -> bool {
-    step == Step::Write && !path.starts_with("ledger/")
-}
-
-fn reads(step: Step, _: &str) -> bool {
-    matches!(step, Step::Read | Step::List)
-}
-
-const FULL: Way = Way { errno: ENOSPC, how: How::Undone, lasts: true, counts: writes };
-const BROKEN: Way = Way { errno: EIO, how: How::Undone, lasts: false, counts: writes };
-const LOST: Way = Way { errno: EIO, how: How::Done, lasts: false, counts: writes };
-const TORN: Way = Way { errno: EIO, how: How::Torn, lasts: false, counts: table_writes };
-const UNREADABLE: Way = Way { errno: EIO, how: How::Undone, lasts: true, counts: reads };
-
-/// A disk that fails when it is told to.
-struct Disk {
-    _faults: Faults,
-    armed: Arc<AtomicBool>,
-    /// What it failed at first.
-    failed: Arc<Mutex<Option<String>>>,
-}
-
-impl Disk {
-    fn under(root: &Path, way: Way, nth: usize) -> Self {
-        let (armed, failed) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(None)));
-        let (seen, arm, first) = (AtomicUsize::new(0), armed.clone(), failed.clone());
-        let judge = move |step: Step, path: &str| {
-            if !arm.load(Ordering::SeqCst) || !(way.counts)(step, path) {
-                return None;
-            }
-            let number = seen.fetch_add(1, Ordering::SeqCst) + 1;
-            let hit = if way.lasts { number >= nth } else { number == nth };
-            hit.then(|| {
-                first.lock().unwrap().get_or_insert_with(|| format!("{step:?} {path}"));
-                Fault { how: way.how, errno: way.errno }
-            })
-        };
-        Self { _faults: Faults::at(root, judge), armed, failed }
-    }
-
-    fn arm(&self, on: bool) {
-        self.armed.store(on, Ordering::SeqCst);
-    }
-
-    fn failed(&self) -> Option<String> {
-        self.failed.lock().unwrap().clone()
-    }
-}
 
 /// What is going on when the disk fails.
 #[derive(Debug, Clone, Copy, PartialEq)]

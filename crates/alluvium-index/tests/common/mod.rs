@@ -1,6 +1,7 @@
 //! Small documents with vectors made from their text, and an index in a temporary folder.
 #![allow(dead_code, unused_imports, unreachable_pub, missing_docs, clippy::unwrap_used)]
 
+pub mod disk;
 mod dump;
 mod steps;
 
