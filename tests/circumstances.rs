@@ -2,6 +2,7 @@
 //! is lost, no row is half there, neighbours are indexed, and once the cause is gone the next run makes
 //! it whole.
 
+mod broken;
 mod clock;
 mod disk;
 mod files;

@@ -1,10 +1,8 @@
-//! A backfill that is stopped at any moment goes on where it was, and ends as if nothing had happened.
-
-use std::fs;
+//! A backfill that is told to stop at any moment goes on where it was, and ends as if nothing had happened.
 
 use serde_json::Value;
 
-use crate::harness::{Pipeline, Process, World, check_same_rows, paragraph, poll};
+use crate::harness::{Pipeline, Process, World, check_same_rows, paragraph, poll, records};
 
 /// Documents that can be indexed; two more can't.
 const DOCUMENTS: u64 = 150;
@@ -19,7 +17,6 @@ struct Expected {
     world: World,
     result: Value,
     rows: Value,
-    records: usize,
 }
 
 impl Expected {
@@ -37,8 +34,8 @@ impl Expected {
         assert_eq!(result["documents"]["indexed"], DOCUMENTS, "{result}");
         assert_eq!(result["documents"]["quarantined"], 2, "{result}");
         assert_eq!(result["chunks"]["embedded"], result["chunks"]["written"], "every chunk is another one");
-        let (rows, records) = (world.rows("undisturbed"), records(&world, "undisturbed"));
-        Self { world, result, rows, records }
+        let rows = world.rows("undisturbed");
+        Self { world, result, rows }
     }
 
     /// Starts a backfill of the same folder into an index of its own.
@@ -52,16 +49,9 @@ impl Expected {
     fn wait_for(&self, process: &mut Process, index: &str, count: usize) {
         let lock = self.world.path(index).join("writer.lock");
         poll("moment to stop a backfill", || {
-            let reached = lock.exists() && records(&self.world, index) >= count;
+            let reached = lock.exists() && records(&self.world.path(index)).len() >= count;
             (reached || process.is_over()).then_some(())
         });
-    }
-
-    /// Starts a backfill and kills it once it has published so often.
-    fn kill(&self, index: &'static str, count: usize) {
-        let mut process = self.start(index);
-        self.wait_for(&mut process, index, count);
-        process.signal("KILL");
     }
 
     /// Runs the same command again, which must do what is left and nothing else.
@@ -82,36 +72,11 @@ impl Expected {
         let run = self.world.run(&["status", "other.toml", "--format", "json"]);
         if run.code == Some(1) {
             assert_eq!(run.error()[0], "no_index", "{run}");
-            assert!(records(&self.world, index) <= 2, "a claim only: {run}");
+            assert!(records(&self.world.path(index)).len() <= 2, "a claim only: {run}");
             return 0;
         }
         run.expect(0).json()["chunks"].as_u64().unwrap()
     }
-}
-
-/// Ledger records of an index.
-fn records(world: &World, index: &str) -> usize {
-    let Ok(files) = fs::read_dir(world.path(index).join("ledger")) else { return 0 };
-    files.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().ends_with(".json")).count()
-}
-
-#[test]
-fn a_killed_backfill_goes_on_where_it_was() {
-    let expected = Expected::new();
-    let all = expected.records;
-    assert!(all > 12, "{all} records");
-    // Before the first commit, at the claim, after the first commit, in the middle, near the end.
-    for (index, count) in [("k0", 0), ("k1", 1), ("k2", 3), ("k3", all / 2), ("k4", all - 2)] {
-        expected.kill(index, count);
-        eprintln!("{index}: killed at {} of {all} records", records(&expected.world, index));
-        expected.check_resume(index);
-    }
-    // And again and again.
-    for _ in 0..6 {
-        expected.kill("again", records(&expected.world, "again") + 3);
-    }
-    assert!(expected.kept("again") > 0);
-    expected.check_resume("again");
 }
 
 /// Ten thousand open elements, all of which the parser looks at for each of a million more.

@@ -8,7 +8,9 @@ mod pdf;
 mod pipeline;
 mod process;
 mod prose;
+mod random;
 mod run;
+mod storage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -28,7 +30,9 @@ pub(crate) use pdf::pdf;
 pub(crate) use pipeline::Pipeline;
 pub(crate) use process::{Process, poll};
 pub(crate) use prose::{paragraph, sentence};
+pub(crate) use random::Random;
 pub(crate) use run::Run;
+pub(crate) use storage::{head, in_a_commit, manifest, records};
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_alluvium");

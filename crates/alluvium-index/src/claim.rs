@@ -19,6 +19,7 @@ use crate::error::{IndexError, Result};
 use crate::fault::Fault;
 use crate::layout::Layout;
 use crate::ledger::Ledger;
+use crate::manifests::Manifests;
 use crate::schema::schema;
 use crate::storage::{self, Durability};
 use crate::table::Table;
@@ -44,7 +45,7 @@ impl Claim<'_> {
         fail_point!("claim::before-announce");
         self.ledger.put(&announced).await?;
         fail_point!("claim::after-announce");
-        let tables = self.restore_all(head).await?;
+        let tables = self.restore_all(head, announced.seq).await?;
         storage::sync(self.layout.root(), self.durability).await?;
         let record = Record {
             seq: announced.seq + 1,
@@ -54,11 +55,7 @@ impl Claim<'_> {
         };
         fail_point!("claim::before-record");
         self.ledger.put(&record).await?;
-        storage::sync(self.layout.root(), self.durability).await?;
         fail_point!("claim::after-record");
-        for table in tables.iter() {
-            table.tag_live().await?;
-        }
         Ok((record, tables))
     }
 
@@ -81,9 +78,10 @@ impl Claim<'_> {
         }
     }
 
-    async fn restore_all(&self, head: Option<&Record>) -> Result<Tables> {
+    async fn restore_all(&self, head: Option<&Record>, announced: u64) -> Result<Tables> {
         let mut by_role = BTreeMap::new();
         for role in TableRole::ALL {
+            self.refuse_late(announced).await?;
             let name = role.table(self.generation);
             let version = head.and_then(|h| h.tables.get(&name)).copied();
             let table = self.restore(role, &name, version).await?;
@@ -93,10 +91,20 @@ impl Claim<'_> {
         Ok(Tables::new(by_role))
     }
 
+    /// A restore beats every commit. One who was stopped here while somebody else claimed must not undo
+    /// their work; one who gets past this look makes them claim anew, no more.
+    async fn refuse_late(&self, announced: u64) -> Result<()> {
+        if !self.ledger.holds(announced + 1).await? {
+            return Ok(());
+        }
+        Err(IndexError::fenced_by(&self.ledger.get(announced + 1).await?))
+    }
+
     async fn restore(&self, role: TableRole, name: &str, version: Option<u64>) -> Result<Table> {
         let path = self.layout.table(name);
         let table = match version {
             Some(version) => {
+                Manifests::of(name, &path)?.drop_torn(version).await?;
                 let found = Table::open(name, &path, version, self.session.clone()).await?;
                 if skips_restore(role) { found } else { found.restore().await? }
             }

@@ -1,11 +1,17 @@
 //! What can go wrong with an index, and what to do about it.
 
+use std::error::Error;
 use std::path::PathBuf;
 
 use alluvium_core::checkpoint::CheckpointError;
 use alluvium_core::commit::CommitError;
-use alluvium_core::ledger::RecordError;
+use alluvium_core::ledger::{Record, RecordError};
 use jiff::Timestamp;
+
+mod causes;
+
+pub(crate) use causes::by_the_system;
+use causes::{conflicts, damaged};
 
 /// What the caller can do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,6 +159,14 @@ pub enum IndexError {
         /// What storage said.
         message: String,
     },
+    /// Something that the ledger names is not there, or is not what was written.
+    #[error("{action}: {message}")]
+    Damaged {
+        /// What was being done.
+        action: String,
+        /// What storage said.
+        message: String,
+    },
     /// A file operation failed.
     #[error("{action} {path}: {error}")]
     Io {
@@ -202,7 +216,7 @@ impl IndexError {
             Self::OtherPipeline { .. } => ErrorKind::OtherPipeline,
             Self::OtherGeneration { .. } => ErrorKind::OtherGeneration,
             Self::Record { .. } | Self::MissingVersion { .. } | Self::Shape { .. } => ErrorKind::Corrupt,
-            Self::Checkpoint(_) => ErrorKind::Corrupt,
+            Self::Checkpoint(_) | Self::Damaged { .. } => ErrorKind::Corrupt,
             Self::Request(_) => ErrorKind::Request,
             Self::Storage { .. } | Self::Io { .. } => ErrorKind::Storage,
             Self::NotFound(_) | Self::Vacuumed { .. } => ErrorKind::NotFound,
@@ -220,6 +234,10 @@ impl IndexError {
             Self::Vacuumed { .. } => {
                 "name a later record or a release, as `alluvium releases list` shows them; index.keep_for and index.keep_last say how much is kept"
             }
+            Self::Record { .. } => {
+                "put the file back from a copy; or, if it is the newest record and was being written when the \
+                 machine went down, remove it: the index is then what the record before it says"
+            }
             _ => self.kind().next(),
         }
     }
@@ -229,10 +247,29 @@ impl IndexError {
         Self::Vacuumed { what: format!("record {seq}"), floor }
     }
 
-    /// A storage failure while doing `action`.
-    pub(crate) fn storage(action: impl Into<String>) -> impl FnOnce(lance::Error) -> Self {
+    /// Fenced by the writer of `record`.
+    pub(crate) fn fenced_by(record: &Record) -> Self {
+        let (by, seq, epoch, since) = (&record.writer, record.seq, record.epoch, record.created_at);
+        Self::Fenced(format!(
+            "process {} on {} has taken over since {since} (record {seq}, epoch {epoch})",
+            by.pid, by.host
+        ))
+    }
+
+    /// A storage failure while doing `action`. A conflict is another writer's doing. Where something that
+    /// has to be there is not, or is not what was written, the index is damaged.
+    pub(crate) fn storage<E: Error + 'static>(action: impl Into<String>) -> impl FnOnce(E) -> Self {
         let action = action.into();
-        move |error| Self::Storage { action, message: said(&error) }
+        move |error| {
+            let message = said(&error);
+            if conflicts(&error) {
+                Self::Fenced(format!("{action}: another writer was there: {message}"))
+            } else if damaged(&error) {
+                Self::Damaged { action, message }
+            } else {
+                Self::Storage { action, message }
+            }
+        }
     }
 }
 

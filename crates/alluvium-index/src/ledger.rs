@@ -9,7 +9,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 
 use crate::error::{IndexError, Result};
 use crate::layout::Layout;
-use crate::storage;
+use crate::storage::{self, Durability};
 
 /// The ledger of one index.
 #[derive(Debug, Clone)]
@@ -20,6 +20,11 @@ pub(crate) struct Ledger {
 impl Ledger {
     pub(crate) fn open(layout: &Layout) -> Result<Self> {
         Ok(Self { store: storage::folder_store(&layout.ledger())? })
+    }
+
+    /// The same, to write to: a record is durable when it is put.
+    pub(crate) fn open_durable(layout: &Layout, durability: Durability) -> Result<Self> {
+        Ok(Self { store: storage::synced_store(&layout.ledger(), durability)? })
     }
 
     /// The newest record; `None` in an empty ledger.
@@ -79,7 +84,7 @@ impl Ledger {
     }
 
     /// Puts a record in place if its sequence number is free. An answer that was lost shows as one's
-    /// own record in the way, and is success.
+    /// own record in its place, and is success.
     pub(crate) async fn put(&self, record: &Record) -> Result<()> {
         let action = format!("writing ledger record {}", record.seq);
         let bytes = serde_json::to_vec_pretty(record)
@@ -89,18 +94,34 @@ impl Ledger {
         match self.store.put_opts(&path, bytes.into(), create).await {
             Ok(_) => Ok(()),
             Err(object_store::Error::AlreadyExists { .. }) => self.judge(record).await,
-            Err(error) => Err(store_error(&action)(error)),
+            Err(error) => match self.get(record.seq).await {
+                Ok(found) if judge_occupied(record, &found) == Occupied::Mine => Ok(()),
+                _ => Err(store_error(&action)(error)),
+            },
         }
     }
 
     async fn judge(&self, record: &Record) -> Result<()> {
-        match judge_occupied(record, &self.get(record.seq).await?) {
+        let found = self.get(record.seq).await?;
+        match judge_occupied(record, &found) {
             Occupied::Mine => Ok(()),
-            Occupied::Fenced { by, epoch, since } => Err(IndexError::Fenced(format!(
-                "record {} was written by process {} on {} (epoch {epoch}) at {since}",
-                record.seq, by.pid, by.host
-            ))),
+            Occupied::Fenced { .. } => Err(IndexError::fenced_by(&found)),
         }
+    }
+
+    /// The first record of the epoch of `head`, which began after record `before`: it says since when the
+    /// index has been its writer's. Epochs never fall, so that a few looks find it.
+    pub(crate) async fn epoch_start(&self, head: Record, before: u64) -> Result<Record> {
+        let (mut before, mut first) = (before, head);
+        while before + 1 < first.seq {
+            let between = self.get(before + (first.seq - before) / 2).await?;
+            if between.epoch == first.epoch {
+                first = between;
+            } else {
+                before = between.seq;
+            }
+        }
+        Ok(first)
     }
 }
 

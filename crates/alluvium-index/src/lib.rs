@@ -25,6 +25,7 @@ mod ledger;
 mod lock;
 mod lookup;
 mod maintain;
+mod manifests;
 mod plan;
 mod reader;
 mod releases;
@@ -56,6 +57,8 @@ pub use search::{
 };
 pub use status::{DocumentCounts, LiveStatus, SourceStatus, Status};
 pub use storage::Durability;
+#[cfg(feature = "failpoints")]
+pub use storage::faults;
 pub use tuning::Tuning;
 pub use verify::{Check, Checked, Finding, Findings, Watch, verify, verify_watched};
 pub use writer::{

@@ -1,18 +1,21 @@
-//! The storage seam: one object store that the ledger and every table write through, and the step that
-//! makes what was written durable.
+//! The storage seam: ledger, releases and tables come by their stores here, and only here, and so does the
+//! step that makes what was written durable.
 //!
-//! Tests wrap the store to inject faults; `lance` takes the wrapper through [`StoreSeam::params`].
+//! Tests put faults between us and the disk with `faults`, which is compiled for tests only.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use lance::io::ObjectStoreRegistry;
+use lance::io::{ObjectStoreParams, ObjectStoreRegistry};
 use lance::session::Session;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{IndexError, Result};
+
+#[cfg(feature = "failpoints")]
+pub mod faults;
 
 /// What a publish survives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,13 +30,35 @@ pub enum Durability {
 
 /// Opens the store of a folder, which is made if it is missing.
 pub(crate) fn folder_store(folder: &Path) -> Result<Arc<dyn ObjectStore>> {
+    open_folder(folder, false)
+}
+
+/// The same; what is put there is on the disk before it has its name, so that no loss of power leaves an
+/// object that is empty or torn.
+pub(crate) fn synced_store(folder: &Path, durability: Durability) -> Result<Arc<dyn ObjectStore>> {
+    open_folder(folder, durability == Durability::Power)
+}
+
+fn open_folder(folder: &Path, synced: bool) -> Result<Arc<dyn ObjectStore>> {
     let io = |error| IndexError::Io { action: "creating", path: folder.to_owned(), error };
     std::fs::create_dir_all(folder).map_err(io)?;
     let store = LocalFileSystem::new_with_prefix(folder).map_err(|error| IndexError::Storage {
         action: format!("opening {}", folder.display()),
         message: error.to_string(),
     })?;
-    Ok(Arc::new(store))
+    let store: Arc<dyn ObjectStore> = Arc::new(store.with_fsync(synced));
+    #[cfg(feature = "failpoints")]
+    let store = faults::around_folder(folder, store);
+    Ok(store)
+}
+
+/// Where Lance finds a table, and by which store.
+pub(crate) fn table_place(path: &Path) -> (String, ObjectStoreParams) {
+    #[cfg(feature = "failpoints")]
+    if let Some(place) = faults::around_table(path) {
+        return place;
+    }
+    (path.to_string_lossy().into_owned(), ObjectStoreParams::default())
 }
 
 /// Bytes of indexes, and of manifests and file footers, that one writer or reader of the index holds. What
@@ -55,6 +80,8 @@ pub(crate) async fn sync(path: &Path, durability: Durability) -> Result<()> {
     let path = path.to_owned();
     let owned = path.clone();
     let joined = tokio::task::spawn_blocking(move || {
+        #[cfg(feature = "failpoints")]
+        faults::at_sync(&owned)?;
         let folder = std::fs::File::open(&owned)?;
         rustix::fs::syncfs(&folder).map_err(std::io::Error::from)
     })

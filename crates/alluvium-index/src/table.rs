@@ -8,6 +8,7 @@
 //! - row addresses, not stable row ids: with those an access index can answer with old lists.
 
 use std::collections::{HashMap, HashSet};
+use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,7 +25,9 @@ use lance::dataset::{
 };
 use lance::session::Session;
 
-use crate::error::{IndexError, Result, said};
+use crate::error::{IndexError, Result, by_the_system, said};
+use crate::manifests::Manifests;
+use crate::storage;
 use crate::vacuum::Removed;
 
 /// The tag that plain LanceDB clients follow.
@@ -40,8 +43,10 @@ pub(crate) struct Table {
 impl Table {
     /// Opens the version that the ledger names.
     pub(crate) async fn open(name: &str, path: &Path, version: u64, session: Arc<Session>) -> Result<Self> {
-        let builder =
-            DatasetBuilder::from_uri(path.to_string_lossy()).with_version(version).with_session(session);
+        Manifests::of(name, path)?.check(version).await?;
+        let (uri, store) = storage::table_place(path);
+        let builder = DatasetBuilder::from_uri(uri).with_store_params(store);
+        let builder = builder.with_version(version).with_session(session);
         let dataset = builder.load().await.map_err(|e| open_error(name, version, e))?;
         Ok(Self { name: name.to_owned(), dataset: Arc::new(dataset) })
     }
@@ -53,9 +58,11 @@ impl Table {
         empty: RecordBatch,
         session: Arc<Session>,
     ) -> Result<Self> {
-        let uri = path.to_string_lossy().into_owned();
-        let mode = if path.exists() { WriteMode::Overwrite } else { WriteMode::Create };
-        let params = WriteParams { mode, session: Some(session), ..write_params() };
+        let (uri, store) = storage::table_place(path);
+        let left = Manifests::of(name, path)?.drop_torn(0).await?;
+        let mode = if left { WriteMode::Overwrite } else { WriteMode::Create };
+        let params =
+            WriteParams { mode, session: Some(session), store_params: Some(store), ..write_params() };
         let dataset = InsertBuilder::new(uri.as_str())
             .with_params(&params)
             .execute(vec![empty])
@@ -206,7 +213,8 @@ impl Table {
 
     async fn commit(&self, transaction: Transaction, committer: CommitBuilder<'static>) -> Result<Self> {
         let base = self.version();
-        let dataset = committer.execute(transaction).await.map_err(|e| self.commit_error(e))?;
+        let action = format!("committing to table {}", self.name);
+        let dataset = committer.execute(transaction).await.map_err(IndexError::storage(action))?;
         self.expect_next(base, self.at(dataset))
     }
 
@@ -222,17 +230,6 @@ impl Table {
         }
         let (name, found) = (&self.name, next.version());
         Err(IndexError::Fenced(format!("table {name} went from version {base} to {found} under our commit")))
-    }
-
-    fn commit_error(&self, error: lance::Error) -> IndexError {
-        match error {
-            lance::Error::CommitConflict { .. }
-            | lance::Error::RetryableCommitConflict { .. }
-            | lance::Error::IncompatibleTransaction { .. } => {
-                IndexError::Fenced(format!("another writer changed table {}: {}", self.name, said(&error)))
-            }
-            error => IndexError::storage(format!("committing to table {}", self.name))(error),
-        }
     }
 
     /// The versions that are on storage, oldest first.
@@ -266,7 +263,14 @@ impl Table {
     pub(crate) async fn tag_live(&self) -> Result<()> {
         let action = format!("moving the tag {LIVE:?} of table {}", self.name);
         let tags = self.dataset.tags();
-        let list: HashMap<_, _> = tags.list().await.map_err(IndexError::storage(action.clone()))?;
+        let list: HashMap<_, _> = match tags.list().await {
+            // A tag that can't be read says nothing that the ledger does not say.
+            Err(error) if !by_the_system(&error) => {
+                tags.delete(LIVE).await.map_err(IndexError::storage(action.clone()))?;
+                HashMap::new()
+            }
+            listed => listed.map_err(IndexError::storage(action.clone()))?,
+        };
         let moved = match list.get(LIVE) {
             Some(tag) if tag.version == self.version() => Ok(()),
             Some(_) => tags.update(LIVE, self.version()).await,
@@ -276,15 +280,12 @@ impl Table {
     }
 }
 
-/// What is not there is a broken index; anything else may pass.
-fn open_error(name: &str, version: u64, error: lance::Error) -> IndexError {
-    use lance::Error::{DatasetNotFound, NotFound, VersionNotFound};
-    match error {
-        DatasetNotFound { .. } | NotFound { .. } | VersionNotFound { .. } => {
-            IndexError::MissingVersion { table: name.to_owned(), version, message: said(&error) }
-        }
-        error => IndexError::storage(format!("opening table {name} at version {version}"))(error),
+/// A version that can't be opened is a broken index, unless the system says otherwise: that may pass.
+pub(crate) fn open_error<E: Error + 'static>(name: &str, version: u64, error: E) -> IndexError {
+    if by_the_system(&error) {
+        return IndexError::storage(format!("opening table {name} at version {version}"))(error);
     }
+    IndexError::MissingVersion { table: name.to_owned(), version, message: said(&error) }
 }
 
 fn write_params() -> WriteParams {

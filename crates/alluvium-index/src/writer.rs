@@ -40,8 +40,10 @@ use crate::tuning::Tuning;
 
 mod apply;
 mod erase;
+mod fence;
 mod quarantine;
 mod rollback;
+mod tags;
 mod upkeep;
 mod vacuum;
 
@@ -148,7 +150,7 @@ impl Writer {
         options: Options,
         hold: Hold,
     ) -> Result<Self> {
-        let ledger = Ledger::open(&layout)?;
+        let ledger = Ledger::open_durable(&layout, options.durability)?;
         let generation = fingerprint.generation().map_err(|e| IndexError::Storage {
             action: "naming the generation".to_owned(),
             message: e.to_string(),
@@ -194,6 +196,7 @@ impl Writer {
         }
         *self.tables.write().unwrap_or_else(std::sync::PoisonError::into_inner) = tables;
         self.head = head;
+        self.tag_head().await;
         Ok(())
     }
 
@@ -254,6 +257,7 @@ impl Writer {
         self.head = Some(record.clone());
         self.set_tables(tables.clone());
         self.claimed = true;
+        self.tag_head().await;
         Ok((record, tables))
     }
 
@@ -262,9 +266,8 @@ impl Writer {
         let found = self.ledger.head().await?;
         let known = self.head.as_ref().map_or(0, |h| h.seq);
         self.refuse_shrunk(found.as_ref())?;
-        if let Some(f) = found.as_ref().filter(|f| f.seq > known && f.writer.nonce != self.id.nonce) {
-            let (pid, host, at) = (f.writer.pid, &f.writer.host, f.created_at);
-            return Err(IndexError::Fenced(format!("process {pid} on {host} has written since, at {at}")));
+        if let Some(other) = found.as_ref().filter(|f| f.seq > known && f.writer.nonce != self.id.nonce) {
+            return Err(IndexError::fenced_by(&self.ledger.epoch_start(other.clone(), known).await?));
         }
         self.head = found;
         Ok(())
@@ -332,7 +335,7 @@ impl Writer {
         }
     }
 
-    /// Makes the new table versions durable, names them in a record, moves the tags.
+    /// Makes the new table versions durable, names them in a record that is durable too, moves the tags.
     async fn publish(&mut self, head: &Record, tables: Tables, draft: Draft) -> Result<Publish> {
         let record = Record {
             seq: head.seq + 1,
@@ -350,37 +353,13 @@ impl Writer {
         if !Fault::AcknowledgesBeforeRecord.is_on() {
             self.ledger.put(&record).await?;
         }
-        storage::sync(self.layout.root(), self.options.durability).await?;
         fail_point!("commit::after-record");
-        self.tag(&record, &tables).await?;
-        fail_point!("commit::after-tags");
         let published = Publish { seq: record.seq, generation: self.generation.clone() };
         self.head = Some(record);
         self.set_tables(tables);
+        self.tag_head().await;
+        fail_point!("commit::after-tags");
         Ok(published)
-    }
-
-    /// Moves the tags to a record's tables; to those of a newer one, where somebody has published since.
-    async fn tag(&self, record: &Record, tables: &Tables) -> Result<()> {
-        let (mut seq, mut tables) = (record.seq, tables.clone());
-        while !Fault::TagStaysBehind.is_on() {
-            for table in tables.iter() {
-                table.tag_live().await?;
-            }
-            if !self.ledger.holds(seq + 1).await? {
-                return Ok(());
-            }
-            let Some(newer) = self.ledger.head().await? else { return Ok(()) };
-            tables = Tables::open(&self.layout, &newer, &self.session).await?;
-            seq = newer.seq;
-        }
-        Ok(())
-    }
-
-    /// After a failure the tables may hold what no record names: the next write claims anew.
-    fn unclaim_on_error<T>(&mut self, result: Result<T>) -> Result<T> {
-        self.claimed &= result.is_ok();
-        result
     }
 
     async fn try_maintain(&mut self) -> Result<()> {
@@ -438,8 +417,7 @@ impl IndexWriter for Writer {
         // Progress that does not fit is refused before anything is written.
         let checkpoint = self.head.as_ref().map(|h| h.checkpoint.clone()).unwrap_or_default();
         checkpoint.apply(&batch.deltas).map_err(IndexError::from)?;
-        let result = self.try_commit(batch).await;
-        let committed = self.unclaim_on_error(result)?;
+        let committed = self.commit_undisturbed(batch).await?;
         if committed.published.is_some() {
             self.maintain().await?;
         }
@@ -447,8 +425,7 @@ impl IndexWriter for Writer {
     }
 
     async fn maintain(&mut self) -> std::result::Result<(), CommitError> {
-        let result = Box::pin(self.try_maintain()).await;
-        Ok(self.unclaim_on_error(result)?)
+        Ok(self.maintain_undisturbed().await?)
     }
 
     async fn superseded(&self) -> std::result::Result<bool, CommitError> {

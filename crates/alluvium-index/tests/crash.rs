@@ -11,23 +11,8 @@ use alluvium_index::{Index, Releases};
 use common::keeping::{
     Hand, answers, check_exact, copied, grow, head, keeping, keeping_writer, maintain, upkeep,
 };
-use common::{access_only, acl, commit, delete, found, refused, upsert, writer};
+use common::{STEPS, access_only, acl, commit, delete, found, refused, upsert, writer};
 use fail::FailScenario;
-
-const STEPS: [&str; 12] = [
-    "claim::before-announce",
-    "claim::after-announce",
-    "claim::between-restores",
-    "claim::before-record",
-    "claim::after-record",
-    "commit::after-chunks",
-    "commit::after-documents",
-    "commit::after-policy",
-    "commit::after-quarantine",
-    "commit::before-record",
-    "commit::after-record",
-    "commit::after-tags",
-];
 
 fn first() -> Vec<Prepared> {
     vec![

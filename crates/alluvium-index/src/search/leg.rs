@@ -11,7 +11,7 @@ use lance_index::scalar::inverted::query::MatchQuery;
 use lancedb::DistanceType;
 use lancedb::query::{ExecutableQuery, QueryBase, Select};
 
-use crate::error::{IndexError, Result, said};
+use crate::error::{IndexError, Result};
 use crate::indexes::{Coverage, TEXT, VECTOR};
 use crate::reader::Index;
 use crate::rows;
@@ -132,10 +132,8 @@ impl<'a> Legs<'a> {
             }
             Leg::Words { text } => Box::pin(self.matching(text, limit)).await,
         };
-        let batches = found.map_err(|e| IndexError::Storage {
-            action: format!("searching table {}", self.chunks.name()),
-            message: said(&e),
-        })?;
+        let action = format!("searching table {}", self.chunks.name());
+        let batches = found.map_err(IndexError::storage(action))?;
         let found = rows::from_batches::<HitRow>(self.chunks.name(), &batches)?;
         let mut hits: Vec<Hit> = found.into_iter().map(Hit::from).collect();
         hits.sort_by(|a, b| best_first((a.score, &a.chunk_id), (b.score, &b.chunk_id)));

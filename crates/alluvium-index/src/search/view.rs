@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
-use crate::error::{IndexError, Result, said};
-use crate::table::Table;
+use crate::error::Result;
+use crate::table::{Table, open_error};
 use crate::tuning::Tuning;
 
 /// The table as LanceDB's client has it, opened at the first search; and what hits are checked against.
@@ -23,11 +23,7 @@ impl View {
     pub(crate) async fn client(&self, chunks: &Table) -> Result<&lancedb::Table> {
         // Boxed: opening nests deep, and so do the callers of a search.
         let client = self.client.get_or_try_init(|| Box::pin(open(chunks))).await;
-        client.map_err(|e| IndexError::MissingVersion {
-            table: chunks.name().to_owned(),
-            version: chunks.version(),
-            message: said(&e),
-        })
+        client.map_err(|e| open_error(chunks.name(), chunks.version(), e))
     }
 
     /// The policy that is newer than the record's own, if there is one.

@@ -129,7 +129,7 @@ impl Upkeep {
             Work::Vacuum => Box::pin(self.vacuum()).await,
         };
         self.note();
-        self.writer.unclaim_on_error(result)
+        self.writer.end(result).await
     }
 
     /// What was done so far.

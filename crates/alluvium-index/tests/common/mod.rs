@@ -1,5 +1,9 @@
 //! Small documents with vectors made from their text, and an index in a temporary folder.
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
+#![allow(dead_code, unused_imports, unreachable_pub, missing_docs, clippy::unwrap_used)]
+
+pub mod disk;
+mod dump;
+mod steps;
 
 pub mod keeping;
 
@@ -23,6 +27,9 @@ use alluvium_core::version::Version;
 use alluvium_index::{
     Condition, Durability, Found, Hit, Index, Intervention, Options, SearchMode, SearchRequest, Writer,
 };
+
+pub use dump::{Dump, check_same, check_tags, copy, dump};
+pub use steps::STEPS;
 
 pub const DIMENSION: usize = 8;
 
