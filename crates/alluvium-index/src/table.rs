@@ -281,7 +281,7 @@ impl Table {
 }
 
 /// A version that can't be opened is a broken index, unless the system says otherwise: that may pass.
-pub(crate) fn open_error<E: Error + 'static>(name: &str, version: u64, error: E) -> IndexError {
+fn open_error<E: Error + 'static>(name: &str, version: u64, error: E) -> IndexError {
     if by_the_system(&error) {
         return IndexError::storage(format!("opening table {name} at version {version}"))(error);
     }

@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use alluvium_core::ledger::TableRole;
-use arrow_array::RecordBatch;
+use arrow_array::{Float32Array, RecordBatch};
 use datafusion_expr::Expr;
 use futures::TryStreamExt;
+use lance::dataset::scanner::Scanner;
 use lance_index::scalar::FullTextSearchQuery;
 use lance_index::scalar::inverted::query::MatchQuery;
 use lancedb::DistanceType;
-use lancedb::query::{ExecutableQuery, QueryBase, Select};
 
 use crate::error::{IndexError, Result};
 use crate::indexes::{Coverage, TEXT, VECTOR};
@@ -46,7 +46,6 @@ pub(crate) enum Leg<'a> {
 
 /// All that the legs of one search share.
 pub(crate) struct Legs<'a> {
-    client: &'a lancedb::Table,
     chunks: &'a Table,
     coverage: Coverage,
     filter: Expr,
@@ -59,7 +58,6 @@ impl<'a> Legs<'a> {
     pub(crate) async fn new(index: &'a Index, filter: Expr) -> Result<Self> {
         let chunks = index.tables.get(TableRole::Chunks)?;
         Ok(Self {
-            client: index.view.client(chunks).await?,
             chunks,
             coverage: Coverage::of(chunks).await?,
             filter,
@@ -146,26 +144,31 @@ impl<'a> Legs<'a> {
         scan: Scan,
         probes: usize,
         limit: usize,
-    ) -> lancedb::Result<Vec<RecordBatch>> {
-        let query = self.query(DISTANCE, limit).nearest_to(vector)?;
-        let query = query.column(VECTOR).distance_type(DistanceType::Cosine);
-        let query = match scan {
-            Scan::Exact => query.bypass_vector_index(),
-            Scan::Index => query.minimum_nprobes(probes)?.maximum_nprobes(None)?.refine_factor(REFINE),
+    ) -> lance::Result<Vec<RecordBatch>> {
+        let mut query = self.query(DISTANCE)?;
+        query.nearest(VECTOR, &Float32Array::from(vector.to_vec()), limit)?;
+        query.distance_metric(DistanceType::Cosine.into());
+        match scan {
+            Scan::Exact => query.use_index(false),
+            Scan::Index => query.minimum_nprobes(probes).refine(REFINE),
         };
-        query.execute().await?.try_collect().await
+        query.try_into_stream().await?.try_collect().await
     }
 
-    async fn matching(&self, text: &str, limit: usize) -> lancedb::Result<Vec<RecordBatch>> {
+    async fn matching(&self, text: &str, limit: usize) -> lance::Result<Vec<RecordBatch>> {
         let words = MatchQuery::new(text.to_owned()).with_column(Some(TEXT.to_owned()));
-        let query = self.query(SCORE, limit).full_text_search(FullTextSearchQuery::new_query(words.into()));
-        query.execute().await?.try_collect().await
+        let mut query = self.query(SCORE)?;
+        query.full_text_search(FullTextSearchQuery::new_query(words.into()))?;
+        query.limit(Some(i64::try_from(limit).unwrap_or(i64::MAX)), None)?;
+        query.try_into_stream().await?.try_collect().await
     }
 
-    fn query(&self, rank: &str, limit: usize) -> lancedb::query::Query {
+    /// A search of what the filter admits, at the very version of the record.
+    fn query(&self, rank: &str) -> lance::Result<Scanner> {
         let columns: Vec<&str> = COLUMNS.into_iter().chain([rank]).collect();
-        let query = self.client.query().only_if_expr(self.filter.clone());
-        query.limit(limit).select(Select::columns(&columns))
+        let mut query = self.chunks.dataset().scan();
+        query.prefilter(true).filter_expr(self.filter.clone()).project(&columns)?;
+        Ok(query)
     }
 }
 
