@@ -2,6 +2,7 @@
 //! principal may find. After every step a reader must see exactly that.
 //!
 //! `ARCHITECTURE.md` says how to run more of it, and how to run a failing sequence again.
+#![allow(clippy::print_stderr, reason = "says what was tried")]
 #![allow(
     missing_docs,
     unreachable_pub,

@@ -12,7 +12,7 @@ pub const DEFAULT_LIST: u8 = 0;
 pub fn paragraphs(text: u8) -> Vec<String> {
     let first = format!("any words of content {text}");
     let second = format!("any more of it, as in {}", text % 2);
-    if text % 2 == 0 { vec![first] } else { vec![first, second] }
+    if text.is_multiple_of(2) { vec![first] } else { vec![first, second] }
 }
 
 pub fn id(source: Source, document: u8) -> String {
@@ -93,6 +93,10 @@ fn admits(list: u8, who: &str) -> bool {
 impl Document {
     fn is_erased(&self) -> bool {
         self.policy.as_ref().and_then(|p| p.erased.as_ref()).is_some_and(|e| !e.undone)
+    }
+
+    fn is_alive(&self) -> bool {
+        self.content.is_some_and(|c| c.state != State::Deleted)
     }
 
     fn deleted(&self) -> Option<Version> {
@@ -229,7 +233,6 @@ impl Oracle {
                 Some(held) => held,
                 None => document.served(),
             };
-            let row = document.content.is_some();
             match folder.get(id) {
                 Some((text, list)) if seen != Some(*text) => {
                     document.list(Some(*list), None);
@@ -243,11 +246,7 @@ impl Oracle {
                         document.serve(*text, None);
                     }
                 }
-                None if row && document.content.is_some_and(|c| c.state != State::Deleted) => {
-                    if document.held != Some(None) {
-                        document.delete(None);
-                    }
-                }
+                None if document.is_alive() && document.held != Some(None) => document.delete(None),
                 None => {}
             }
         }

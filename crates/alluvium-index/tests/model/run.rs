@@ -59,7 +59,7 @@ pub fn failing(seed: Seed, cases: u32, shrinks: u32) -> Option<String> {
     quiet();
     let runtime = Runtime::new().unwrap();
     let (bytes, name) = seed.bytes();
-    println!("{name}");
+    eprintln!("{name}");
     let config = Config { cases, failure_persistence: None, max_shrink_iters: shrinks, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     let result = runner.run(&sequences(), |sequence| play(&runtime, &sequence));
@@ -114,7 +114,7 @@ fn expect(fault: Fault, failing: impl FnOnce() -> Option<String>) {
     let found = failing();
     fail::remove(fault.switch());
     match found {
-        Some(why) => println!("{fault:?} is found: {}", why.lines().last().unwrap_or_default()),
+        Some(why) => eprintln!("{fault:?} is found: {}", why.lines().last().unwrap_or_default()),
         None => panic!("{fault:?} is not found"),
     }
 }

@@ -476,7 +476,7 @@ impl World {
         let who = PRINCIPALS[self.steps / 3 % PRINCIPALS.len()];
         let mode = [SearchMode::Vector, SearchMode::Fts, SearchMode::Hybrid][self.steps % 3];
         self.compare_search(&index, who, mode).await?;
-        if self.steps % 3 == 0 { self.compare_earlier(&index, who).await } else { Ok(()) }
+        if self.steps.is_multiple_of(3) { self.compare_earlier(&index, who).await } else { Ok(()) }
     }
 
     /// Plain LanceDB clients follow the tag. A process that died may leave it behind until the next publish.
@@ -498,7 +498,7 @@ impl World {
     async fn compare_earlier(&self, newest: &Index, who: &str) -> Result<(), Differs> {
         let records: Vec<u64> = self.oracle.records().into_iter().filter(|seq| self.is_kept(*seq)).collect();
         let seq = match &self.release {
-            Some((_, seq)) if self.steps % 2 == 0 => *seq,
+            Some((_, seq)) if self.steps.is_multiple_of(2) => *seq,
             _ => records[self.steps % records.len()],
         };
         let releases = Releases::open(self.root()).unwrap();
