@@ -42,7 +42,7 @@ impl Index {
         let head = &self.record;
         let floor = vacuum::floor(&ledger, head, retention, now, u64::MAX).await?;
         found.unretained_records = floor.saturating_sub(head.floor());
-        found.due |= vacuum::due(&ledger, head, retention, now, tuning).await?;
+        found.due |= found.unretained_records >= vacuum::enough(head, tuning);
         Ok(found)
     }
 }

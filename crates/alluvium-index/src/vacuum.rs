@@ -86,7 +86,7 @@ pub(crate) async fn due(
 }
 
 /// How many records must have fallen out.
-fn enough(head: &Record, tuning: &Tuning) -> u64 {
+pub(crate) fn enough(head: &Record, tuning: &Tuning) -> u64 {
     let records = head.seq.saturating_sub(head.floor());
     tuning.vacuum_records.max(records / 9).max(1)
 }

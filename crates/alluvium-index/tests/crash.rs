@@ -11,26 +11,8 @@ use alluvium_index::{Index, Releases};
 use common::keeping::{
     Hand, answers, check_exact, copied, grow, head, keeping, keeping_writer, maintain, upkeep,
 };
-use common::{STEPS, access_only, acl, commit, delete, found, refused, upsert, writer};
+use common::{STEPS, commit, first, found, second, writer};
 use fail::FailScenario;
-
-fn first() -> Vec<Prepared> {
-    vec![
-        upsert("s/a", "one\n\ntwo", acl(&["g"])),
-        upsert("s/b", "bee", acl(&["g"])),
-        upsert("s/c", "sea", acl(&["g", "h"])),
-    ]
-}
-
-fn second() -> Vec<Prepared> {
-    vec![
-        upsert("s/a", "one\n\nthree", acl(&["g"])),
-        delete("s/b"),
-        access_only("s/c", acl(&["h"])),
-        upsert("s/d", "dee", acl(&["g"])),
-        refused("s/e", "eee", acl(&["g"])),
-    ]
-}
 
 async fn seen(root: &Path) -> (Vec<String>, Vec<String>, usize) {
     let quarantined = match Index::open(root).await.unwrap() {

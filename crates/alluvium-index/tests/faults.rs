@@ -13,13 +13,12 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use alluvium_core::commit::{Batch, IndexWriter};
-use alluvium_core::document::Prepared;
 use alluvium_index::faults::{How, Step};
 use alluvium_index::{Index, RollbackOptions, Tuning, Writer};
 use common::disk::{BROKEN, Disk, EIO, FULL, LOST, TORN, UNREADABLE, Way};
 use common::{
-    Dump, access_only, acl, check_same, check_tags, commit, copy, delete, dump, intervention, open_writer,
-    refused, upsert, writer,
+    Dump, acl, check_same, check_tags, commit, copy, dump, first, intervention, open_writer, second, upsert,
+    writer,
 };
 
 /// What is going on when the disk fails.
@@ -33,24 +32,6 @@ enum Job {
     Claim,
     Maintenance,
     Rollback,
-}
-
-fn first() -> Vec<Prepared> {
-    vec![
-        upsert("s/a", "one\n\ntwo", acl(&["g"])),
-        upsert("s/b", "bee", acl(&["g"])),
-        upsert("s/c", "sea", acl(&["g", "h"])),
-    ]
-}
-
-fn second() -> Vec<Prepared> {
-    vec![
-        upsert("s/a", "one\n\nthree", acl(&["g"])),
-        delete("s/b"),
-        access_only("s/c", acl(&["h"])),
-        upsert("s/d", "dee", acl(&["g"])),
-        refused("s/e", "eee", acl(&["g"])),
-    ]
 }
 
 /// Everything is due at once.

@@ -19,21 +19,13 @@ use alluvium_core::document::Prepared;
 use alluvium_core::id::DocId;
 use alluvium_index::Index;
 use common::{
-    Dump, STEPS, access_only, acl, check_same, check_tags, commit, copy, delete, dump, found, intervention,
-    refused, upsert, writer,
+    Dump, STEPS, access_only, acl, check_same, check_tags, commit, copy, delete, dump, first, found,
+    intervention, refused, upsert, writer,
 };
 use fail::FailScenario;
 
 /// Longer than any step takes.
 const LONG: Duration = Duration::from_secs(120);
-
-fn first() -> Vec<Prepared> {
-    vec![
-        upsert("s/a", "one\n\ntwo", acl(&["g"])),
-        upsert("s/b", "bee", acl(&["g"])),
-        upsert("s/c", "sea", acl(&["g", "h"])),
-    ]
-}
 
 /// What the one who is stopped was about to commit: every table changes.
 fn late() -> Vec<Prepared> {

@@ -26,7 +26,8 @@ pub(super) async fn check(
     head: Option<&Record>,
     sink: &mut Sink,
 ) -> Result<Option<Record>> {
-    let floor = floor(numbers, head);
+    // Without a head that can be read there is none: every hole is one.
+    let floor = head.map_or(1, Record::floor);
     holes(numbers, floor, sink);
     let releases = releases(layout, sink).await?;
     let named: HashSet<u64> = releases.iter().map(|release| release.seq).collect();
@@ -44,12 +45,6 @@ pub(super) async fn check(
     }
     walk.releases(&releases, sink);
     Ok(walk.oldest)
-}
-
-/// The number below which records may be missing: what lies there is not kept as a whole. A ledger that was
-/// never vacuumed begins with its smallest number.
-fn floor(numbers: &[u64], head: Option<&Record>) -> u64 {
-    head.map(|head| head.floor).filter(|floor| *floor > 0).or_else(|| numbers.last().copied()).unwrap_or(0)
 }
 
 fn holes(numbers: &[u64], floor: u64, sink: &mut Sink) {

@@ -30,6 +30,7 @@ use crate::schema::key;
 use crate::storage;
 use crate::table::Table;
 use crate::tables::Tables;
+use common::keeping::copied;
 use common::{DIMENSION, acl, commit, delete, denying, intervention, refused, upsert, writer};
 
 async fn verified(root: &Path) -> Findings {
@@ -76,26 +77,6 @@ async fn index() -> TempDir {
     drop(w);
     intervention(dir.path()).await.erase(&DocId::parse("s/f").unwrap()).await.unwrap();
     dir
-}
-
-/// An index of its own for one way to break it.
-fn copy_of(dir: &TempDir) -> TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    copy_folder(dir.path(), copy.path());
-    copy
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for item in std::fs::read_dir(from).unwrap() {
-        let item = item.unwrap();
-        let target = to.join(item.file_name());
-        if item.path().is_dir() {
-            copy_folder(&item.path(), &target);
-        } else {
-            std::fs::copy(item.path(), target).unwrap();
-        }
-    }
 }
 
 async fn opened(root: &Path) -> (Ledger, Record, Tables) {

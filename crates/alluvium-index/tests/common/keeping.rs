@@ -13,7 +13,7 @@ use alluvium_core::retention::Retention;
 use alluvium_index::{Index, Intervention, Options, Releases, SearchMode, Target, Tuning, Upkeep, Writer};
 use lance::Dataset;
 
-use super::{Ask, acl, commit, fingerprint, options, sorted, upsert};
+use super::{Ask, acl, commit, copy, fingerprint, options, sorted, upsert};
 
 /// Hours that pass when told to.
 #[derive(Clone)]
@@ -87,18 +87,6 @@ pub async fn person(root: &Path, clock: &Hand) -> Intervention {
 
 /// A second index as this one is.
 pub fn copied(from: &Path) -> tempfile::TempDir {
-    fn copy(from: &Path, to: &Path) {
-        std::fs::create_dir_all(to).unwrap();
-        for entry in std::fs::read_dir(from).unwrap() {
-            let path = entry.unwrap().path();
-            let to = to.join(path.file_name().unwrap());
-            if path.is_dir() {
-                copy(&path, &to);
-            } else {
-                std::fs::copy(&path, &to).unwrap();
-            }
-        }
-    }
     let folder = tempfile::tempdir().unwrap();
     copy(from, folder.path());
     folder

@@ -29,7 +29,7 @@ use alluvium_index::{
 };
 
 pub use dump::{Dump, check_same, check_tags, copy, dump};
-pub use steps::STEPS;
+pub use steps::{STEPS, first, second};
 
 pub const DIMENSION: usize = 8;
 

@@ -1,6 +1,6 @@
 //! Sequences that are too rare to wait for.
 
-use super::op::{Edit, Event, EventChange, Op, POINTS, Sequence, Source};
+use super::op::{Edit, Event, EventChange, Op, Sequence, Source, points};
 
 fn upsert(version: u64, text: u8) -> Event {
     Event { document: 0, version, change: EventChange::Upsert { text, list: None } }
@@ -96,7 +96,7 @@ pub fn nothing_but_broken() -> Sequence {
 
 /// What a writer left of the policies when it died.
 pub fn death_after_policy() -> Sequence {
-    let point = POINTS.iter().position(|point| *point == "commit::after-policy").unwrap();
+    let point = points().iter().position(|point| *point == "commit::after-policy").unwrap();
     let revoked = Event { document: 0, version: 5, change: EventChange::Access { list: 4 } };
     let during = Box::new(events(vec![revoked.clone()]));
     settled(vec![Op::Die { point, nth: 0, during }, events(vec![revoked])])

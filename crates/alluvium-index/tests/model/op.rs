@@ -4,6 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::Union;
 
+use crate::common::STEPS;
+
 /// Documents of each source.
 pub const DOCUMENTS: u8 = 3;
 /// Contents that a document can have.
@@ -97,21 +99,9 @@ pub enum Source {
 }
 
 /// Where a process can die: around every durable step.
-pub const POINTS: [&str; 13] = [
-    "claim::before-announce",
-    "claim::after-announce",
-    "claim::between-restores",
-    "claim::before-record",
-    "claim::after-record",
-    "commit::after-chunks",
-    "commit::after-documents",
-    "commit::after-policy",
-    "commit::after-quarantine",
-    "commit::before-record",
-    "commit::after-record",
-    "commit::after-tags",
-    "rollback::after-restore",
-];
+pub fn points() -> Vec<&'static str> {
+    [STEPS.as_slice(), &["rollback::after-restore"]].concat()
+}
 
 /// What happens to one index.
 #[derive(Debug, Clone)]
@@ -129,7 +119,7 @@ pub fn sequences() -> impl Strategy<Value = Sequence> {
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         5 => living(),
-        2 => (0..POINTS.len(), 0_u8..3, living())
+        2 => (0..points().len(), 0_u8..3, living())
             .prop_map(|(point, nth, during)| Op::Die { point, nth, during: Box::new(during) }),
     ]
 }

@@ -22,10 +22,10 @@ use lance::dataset::builder::DatasetBuilder;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use super::op::{DOCUMENTS, Edit, Event, EventChange, Op, POINTS, PRINCIPALS, Source};
+use super::op::{DOCUMENTS, Edit, Event, EventChange, Op, PRINCIPALS, Source, points};
 use super::oracle::{DEFAULT_LIST, Folder, Oracle, Row, id};
 use super::source;
-use crate::common::{Ask, fingerprint, sorted};
+use crate::common::{Ask, copy, fingerprint, sorted};
 
 /// Records that change something and that are kept.
 const KEPT: u64 = 5;
@@ -139,7 +139,7 @@ impl World {
         self.steps += 1;
         match op {
             Op::Die { point, nth, during } => {
-                let point = POINTS[*point];
+                let point = points()[*point];
                 fail::cfg(point, &format!("{nth}*off->panic")).unwrap();
                 let result = Box::pin(self.act(during)).await;
                 fail::remove(point);
@@ -525,19 +525,6 @@ impl World {
         self.scan().await?;
         self.steps += 1;
         self.compare().await
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
     }
 }
 

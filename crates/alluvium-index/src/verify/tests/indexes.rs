@@ -58,7 +58,7 @@ async fn a_key_index_that_does_not_know_rows() {
         (TableRole::Documents, vec![format!("index_key {}", TableRole::Documents.table(&head.generation))]),
         (TableRole::Policy, vec!["index_key policy".to_owned()]),
     ] {
-        let dir = copy_of(&whole);
+        let dir = copied(whole.path());
         blind(dir.path(), role, "doc_id").await;
         assert_eq!(wrong(dir.path()).await, expected);
     }

@@ -20,12 +20,12 @@ async fn a_record_that_is_torn_or_gone() {
         (head.seq, vec![format!("record_unreadable record {}", head.seq)]),
         (head.seq - 1, vec![format!("record_unreadable record {}", head.seq - 1)]),
     ] {
-        let dir = copy_of(&whole);
+        let dir = copied(whole.path());
         std::fs::write(file(dir.path(), seq), "{\"schema\": \"allu").unwrap();
         assert_eq!(wrong(dir.path()).await, expected);
         assert_eq!(verified(dir.path()).await.generation.is_none(), seq == head.seq);
     }
-    let dir = copy_of(&whole);
+    let dir = copied(whole.path());
     std::fs::remove_file(file(dir.path(), head.seq - 1)).unwrap();
     std::fs::remove_file(file(dir.path(), head.seq - 2)).unwrap();
     let hole = format!("ledger_hole records {} to {}", head.seq - 2, head.seq - 1);
@@ -39,7 +39,7 @@ async fn a_record_that_is_torn_or_gone() {
 
 /// Publishes one more record after another that breaks a rule.
 async fn after(whole: &TempDir, change: impl FnOnce(&Record) -> Record) -> Vec<String> {
-    let dir = copy_of(whole);
+    let dir = copied(whole.path());
     let (ledger, head, _) = opened(dir.path()).await;
     ledger.put(&change(&head)).await.unwrap();
     wrong(dir.path()).await
@@ -68,7 +68,7 @@ async fn a_record_that_does_not_follow_from_the_one_before() {
     missing.insert(chunks.clone(), 999);
     let named = after(&whole, |head| Record { tables: missing.clone(), ..next(head) }).await;
     assert_eq!(named, [format!("table_unreadable {chunks}")]);
-    let dir = copy_of(&whole);
+    let dir = copied(whole.path());
     let (ledger, head, _) = opened(dir.path()).await;
     ledger.put(&Record { tables: missing, ..next(&head) }).await.unwrap();
     ledger.put(&Record { seq: head.seq + 2, ..next(&head) }).await.unwrap();
@@ -111,7 +111,7 @@ async fn releases_that_lead_nowhere() {
         r#"{"schema":"alluvium.release.v1","name":"odd","seq":999,"created_at":"2026-01-01T00:00:00Z"}"#,
         r#"{"schema":"alluvium.release.v1","name":"odd","seq":1,"created_at":"2026-01-01T00:00:00Z"}"#,
     ] {
-        let dir = copy_of(&whole);
+        let dir = copied(whole.path());
         std::fs::write(dir.path().join("releases/odd.json"), text).unwrap();
         assert_eq!(wrong(dir.path()).await, ["release_broken odd"], "{text}");
     }

@@ -14,7 +14,7 @@ type RowChange = fn(&mut ChunkRow);
 async fn each<R: Serialize + DeserializeOwned>(role: TableRole, ways: &[(&str, Change<R>)]) {
     let whole = index().await;
     for (expected, change) in ways {
-        let dir = copy_of(&whole);
+        let dir = copied(whole.path());
         rewrite(dir.path(), role, *change).await;
         assert_eq!(wrong(dir.path()).await, [*expected]);
     }
@@ -97,7 +97,7 @@ async fn chunks_that_are_not_their_text() {
         ("bad_vector", |row| row.vector.fill(0.0)),
     ];
     for (check, change) in ways {
-        let dir = copy_of(&whole);
+        let dir = copied(whole.path());
         let mut id = String::new();
         rewrite::<ChunkRow>(dir.path(), TableRole::Chunks, |rows| {
             let row = of!(rows, "s/c", 0);
@@ -204,7 +204,7 @@ async fn quarantine_items() {
         }),
     ];
     for (check, change) in ways {
-        let dir = copy_of(&whole);
+        let dir = copied(whole.path());
         let mut id = String::new();
         rewrite::<QuarantineRow>(dir.path(), TableRole::Quarantine, |rows| {
             id.clone_from(&rows[0].id);
