@@ -4,14 +4,17 @@
 
 mod child;
 mod cold;
+mod commits;
 mod corpus;
 mod edit;
 mod freshness;
 mod memory;
 mod noop;
 mod program;
+mod real_text;
 mod report;
 mod rollback;
+mod search;
 mod soak;
 mod throughput;
 
@@ -34,6 +37,12 @@ pub(crate) enum Measure {
     Freshness,
     /// Seconds of a rollback of a small and of a large index: a quarter of an hour.
     Rollback,
+    /// Commits and rollbacks of indexes of three sizes, without a model.
+    Sizes,
+    /// Thousands of small commits with their maintenance, without a model.
+    Flow,
+    /// Recall and latency of searches over a million passages of real text, under filters.
+    Search,
     /// Peak memory of a small and of a large backfill, and memory of the daemon over `--minutes`.
     Memory,
     /// From a bare clone to the first search: about half an hour on two cores.
@@ -55,9 +64,12 @@ pub(crate) struct Size {
     /// memory: how long the daemon is watched
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     minutes: u32,
-    /// rollback: chunks of the large index
+    /// rollback, sizes, search: chunks of the large index
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..))]
     rows: u32,
+    /// flow: commits
+    #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(100..))]
+    commits: u32,
     /// Measure the binaries that are there, without building them
     #[arg(long)]
     no_build: bool,
@@ -83,6 +95,9 @@ impl Measure {
             Self::Noop => &[noop::run],
             Self::Freshness => &[freshness::run],
             Self::Rollback => &[rollback::run],
+            Self::Sizes => &[commits::sizes],
+            Self::Flow => &[commits::flow],
+            Self::Search => &[search::run],
             Self::Memory => &[memory::run, soak::run],
             Self::Cold => &[|workspace, _| cold::run(workspace)],
         }

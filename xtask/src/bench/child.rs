@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use super::corpus::Corpus;
-use super::program::last_line;
+use super::program::{binary, last_line};
 use crate::cargo::run as run_command;
 use crate::workspace::Workspace;
 
@@ -44,7 +44,7 @@ impl Running {
     pub(super) fn start(workspace: &Workspace, command: &str, corpus: &Corpus) -> Result<Self> {
         let (output, log) = (corpus.path("output.json"), corpus.path("log.txt"));
         let args = [command, corpus.pipeline(), "--format", "json"];
-        let mut started = workspace.program(workspace.binary("alluvium"), &args);
+        let mut started = workspace.program(binary(workspace, "alluvium"), &args);
         started.stdout(File::create(&output)?).stderr(File::create(&log)?);
         let child = started.spawn().context("cannot start alluvium")?;
         Ok(Self { child, output, log })

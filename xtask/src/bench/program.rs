@@ -1,6 +1,7 @@
-//! The program that is measured: built, run, and its results read.
+//! The program that is measured: built with the release profile, as people run it, and its results read.
 
-use std::path::Path;
+use std::env;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -14,16 +15,26 @@ use crate::workspace::Workspace;
 pub(super) fn ready(workspace: &Workspace, needs: Needs, size: &Size) -> Result<()> {
     setup::run(workspace, needs)?;
     if size.no_build {
-        println!("measuring {} as it is", workspace.binary("alluvium").display());
+        println!("measuring {} as it is", binary(workspace, "alluvium").display());
         return Ok(());
     }
     let _target = workspace.take_target()?;
-    run_command(&mut workspace.cargo(&["build", "--workspace", "--bins", "--examples"]))
+    run_command(&mut workspace.cargo(&["build", "--release", "--workspace", "--bins", "--examples"]))
+}
+
+/// A binary that is measured.
+pub(super) fn binary(workspace: &Workspace, name: &str) -> PathBuf {
+    workspace.target.join("release").join(format!("{name}{}", env::consts::EXE_SUFFIX))
+}
+
+/// Runs the program that measures the index alone, shows its progress, and gives its figures.
+pub(super) fn measure_index(workspace: &Workspace, args: &[&str]) -> Result<Value> {
+    json_of(workspace, &binary(workspace, "examples/measure"), args)
 }
 
 /// Runs a command of the program, with `--format json`, and gives its result.
 pub(super) fn alluvium(workspace: &Workspace, args: &[&str]) -> Result<Value> {
-    json_of(workspace, &workspace.binary("alluvium"), &[args, &["--format", "json"]].concat())
+    json_of(workspace, &binary(workspace, "alluvium"), &[args, &["--format", "json"]].concat())
 }
 
 /// Runs a script of this folder with the Python that has LanceDB, and gives its result.

@@ -18,7 +18,13 @@ pub(crate) struct Section {
     pub(crate) body: String,
 }
 
-const HEAD: &str = "# Benchmarks\n\nWritten by `cargo xtask bench`. Machines are noisy: read ratios, not seconds. Everything here ran in the dev profile, in which our own code and most of Lance are not optimized.\n";
+impl Section {
+    pub(crate) fn new(title: &'static str, body: String) -> Self {
+        Self { title, body }
+    }
+}
+
+const HEAD: &str = "# Benchmarks\n\nWritten by `cargo xtask bench`. Machines are noisy: read ratios, not seconds. The program is built with the release profile, but where a section says otherwise.\n";
 
 /// Prints a section and, if it is to be kept, puts it into the report in place of the one of the same title.
 pub(crate) fn show(workspace: &Workspace, section: &Section, keep: bool) -> Result<()> {

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::program::{alluvium, figure, json_of, ready};
+use super::program::{alluvium, binary, figure, json_of, ready};
 use super::report::Section;
 use super::{Size, median};
 use crate::folder::copy_folder;
@@ -55,7 +55,7 @@ fn measure(workspace: &Workspace, folder: &Path, round: usize) -> Result<Row> {
     let sessions = available_parallelism()?.to_string();
     let texts = texts.to_string_lossy().into_owned();
     let direct =
-        json_of(workspace, &workspace.binary("examples/embed_directly"), &[MODEL, &sessions, &texts])?;
+        json_of(workspace, &binary(workspace, "examples/embed_directly"), &[MODEL, &sessions, &texts])?;
     Ok(Row {
         chunks: embedded,
         backfill: figure(&report, "/seconds")?,

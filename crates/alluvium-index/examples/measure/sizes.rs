@@ -1,0 +1,109 @@
+//! What a commit and a rollback cost as an index grows.
+
+use std::path::Path;
+
+use alluvium_core::commit::IndexWriter;
+use alluvium_index::{Intervention, RollbackOptions, Writer};
+use serde_json::{Value, json};
+
+use crate::Result;
+use crate::figures::{summary, timed};
+use crate::made_up::{CHUNKS, Hand, commit, document, options, pipeline, relisted, writer};
+
+/// Commits that are timed at each size.
+const COMMITS: usize = 40;
+/// Documents of such a commit: a hundred passages, half of the documents new, half edited.
+const DOCUMENTS: usize = 10;
+/// Documents of a commit that only makes the index grow, or changes permissions.
+const GROWTH: usize = 2_000;
+/// Documents whose permissions change before a rollback.
+const RELISTED: [usize; 2] = [1_000, 100_000];
+
+pub(crate) async fn measure(folder: &Path, sizes: &[usize]) -> Result<Value> {
+    let mut rows = Vec::new();
+    let clock = Hand::now_on();
+    let mut grown = Grown { documents: 0, revision: 0 };
+    for size in sizes {
+        let mut w = writer(folder, &clock).await?;
+        grown.to(&mut w, size / CHUNKS).await?;
+        let commits = grown.commits(&mut w).await?;
+        drop(w);
+        let mut rollbacks = Vec::new();
+        for relisted in RELISTED.into_iter().filter(|relisted| *relisted <= size / CHUNKS) {
+            rollbacks.push(grown.rollback(folder, &clock, relisted).await?);
+        }
+        rows.push(json!({ "rows": size, "commit": commits, "rollbacks": rollbacks }));
+    }
+    Ok(json!({ "sizes": rows, "commits": COMMITS, "documents": DOCUMENTS, "chunks": CHUNKS }))
+}
+
+struct Grown {
+    documents: usize,
+    revision: usize,
+}
+
+impl Grown {
+    async fn to(&mut self, w: &mut Writer, documents: usize) -> Result<()> {
+        while self.documents < documents {
+            let until = documents.min(self.documents + GROWTH);
+            let changes = (self.documents..until).map(|number| document(number, 0)).collect::<Result<_>>()?;
+            commit(w, changes).await?;
+            self.documents = until;
+            rest(w).await?;
+            eprintln!("{} rows", self.documents * CHUNKS);
+        }
+        Ok(())
+    }
+
+    /// Commits of which maintenance is no part.
+    async fn commits(&mut self, w: &mut Writer) -> Result<Value> {
+        let mut times = Vec::new();
+        for _ in 0..COMMITS {
+            self.revision += 1;
+            let half = DOCUMENTS / 2;
+            let step = self.documents / half;
+            // Edited documents lie all over the index.
+            let edited = (0..half).map(|i| (i * step + self.revision * 7 % step, self.revision));
+            let new = (self.documents..self.documents + half).map(|number| (number, 0));
+            let changes = edited.chain(new).map(|(number, revision)| document(number, revision));
+            let changes = changes.collect::<Result<_>>()?;
+            let (done, time) = timed(commit(w, changes)).await;
+            let counts = done?.counts;
+            if counts.chunks_written != (DOCUMENTS * CHUNKS) as u64 {
+                return Err(format!("not the commit that was meant: {counts:?}").into());
+            }
+            self.documents += half;
+            times.push(time);
+            rest(w).await?;
+        }
+        Ok(summary(&times))
+    }
+
+    /// A rollback after an edit of ten documents and so many changes of permissions.
+    async fn rollback(&mut self, folder: &Path, clock: &Hand, changed: usize) -> Result<Value> {
+        self.revision += 1;
+        let mut w = writer(folder, clock).await?;
+        let to = w.head().ok_or("there is no record")?.seq;
+        let edits = (0..DOCUMENTS).map(|number| document(number, self.revision)).collect::<Result<_>>()?;
+        commit(&mut w, edits).await?;
+        let reader = format!("group:{}", self.revision);
+        let numbers: Vec<usize> = (0..changed).collect();
+        for part in numbers.chunks(GROWTH) {
+            let changes = part.iter().map(|number| relisted(*number, &reader)).collect::<Result<_>>()?;
+            commit(&mut w, changes).await?;
+            rest(&mut w).await?;
+        }
+        drop(w);
+        let mut person = Intervention::open(folder, &pipeline()?, options(clock)).await?;
+        let asked = RollbackOptions { to, restore_deleted: false, keep_offsets: false, pause: false };
+        let (done, time) = timed(person.rollback(&asked)).await;
+        done?;
+        eprintln!("rollback with {changed} policies: {time:.0} ms");
+        Ok(json!({ "policies": changed, "milliseconds": time }))
+    }
+}
+
+/// As a writer does after each publish: nothing, unless something is due.
+async fn rest(w: &mut Writer) -> Result<()> {
+    Ok(w.maintain().await?)
+}
