@@ -59,7 +59,7 @@ pub(crate) struct Size {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     samples: u32,
     /// freshness: `commit.interval` of the pipeline
-    #[arg(long, value_name = "TIME", default_value = "500ms")]
+    #[arg(long, value_name = "TIME", default_value = "1s")]
     commit_interval: String,
     /// memory: how long the daemon is watched
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]

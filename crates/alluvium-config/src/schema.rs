@@ -162,7 +162,7 @@ shape! {
     /// When a batch is committed: the first of these that is reached.
     struct Commit {
         /// How long a prepared document waits at most; at least 1ms.
-        #[schemars(extend("default" = "5s"), regex(pattern = r"^[0-9]+(ms|s|m|h|d|w)$|\$"))]
+        #[schemars(extend("default" = "1s"), regex(pattern = r"^[0-9]+(ms|s|m|h|d|w)$|\$"))]
         interval: Option<String>,
         /// Documents in a batch.
         #[schemars(extend("default" = 256), range(min = 1, max = 1_000_000))]
