@@ -276,7 +276,7 @@ async fn a_rollback_whose_storage_fails_publishes_nothing() {
 
 #[tokio::test]
 async fn a_vacuum_whose_storage_fails_takes_away_nothing_that_is_kept() {
-    check(Job::Vacuum, 4, &[FULL, BROKEN, LOST, UNREADABLE]).await;
+    check(Job::Vacuum, 6, &[FULL, BROKEN, LOST, UNREADABLE]).await;
 }
 
 #[tokio::test]
