@@ -1,10 +1,8 @@
 //! The demo corpus in the real model: whoever searches finds exactly what the sidecars permit.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 
-use crate::harness::{Pipeline, World, repository};
+use crate::harness::{Pipeline, World, copy, repository, template};
 
 /// What the sidecars of `pipelines/demo` say, document by document: `(readers, denied, documents)`.
 /// Written by hand, so that nothing of the program's own reading is in it.
@@ -131,33 +129,29 @@ pub(crate) fn permitted(principals: &[&str]) -> BTreeSet<String> {
     rows.flat_map(|(_, _, documents)| documents.iter().map(|name| format!("docs/{name}"))).collect()
 }
 
-/// The demo corpus in a folder of its own, in the index.
+/// The demo corpus in a folder of its own, in the index: a copy of what was embedded once.
 pub(crate) fn demo() -> World {
-    let world = World::with(Pipeline {
-        model: "all-MiniLM-L6-v2",
-        max_tokens: 256,
-        overlap_tokens: 32,
-        ..Pipeline::default()
+    const CORPUS: &str = "pipelines/demo";
+    let world = || {
+        World::with(Pipeline {
+            model: "all-MiniLM-L6-v2",
+            max_tokens: 256,
+            overlap_tokens: 32,
+            ..Pipeline::default()
+        })
+    };
+    let made = template("demo", CORPUS, |to| {
+        let world = world();
+        copy(&repository().join(CORPUS), &world.path("docs"));
+        let result = world.backfilled(0);
+        let documents = PERMITTED.iter().map(|(_, _, documents)| documents.len());
+        assert_eq!(result["documents"]["indexed"], documents.sum::<usize>(), "{result}");
+        assert_eq!(result["documents"]["skipped"], 1, "calibration-points.csv: {result}");
+        copy(&world.index(), to);
     });
-    copy(&repository().join("pipelines/demo"), &world.path("docs"));
-    let result = world.backfilled(0);
-    let documents = PERMITTED.iter().map(|(_, _, documents)| documents.len());
-    assert_eq!(result["documents"]["indexed"], documents.sum::<usize>(), "{result}");
-    assert_eq!(result["documents"]["skipped"], 1, "calibration-points.csv: {result}");
+    let world = world();
+    copy(&made, &world.index());
     world
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for item in fs::read_dir(from).unwrap() {
-        let item = item.unwrap();
-        let to = to.join(item.file_name());
-        if item.path().is_dir() {
-            copy(&item.path(), &to);
-        } else {
-            fs::copy(item.path(), to).unwrap();
-        }
-    }
 }
 
 #[test]

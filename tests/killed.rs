@@ -65,12 +65,14 @@ impl Moments {
     fn kill(&mut self, mut process: Process, world: &World, index: &str, most: u64) -> bool {
         let index = world.path(index);
         let before = records(&index).len();
+        // Once chance has had its turns it is aimed at a commit, and from the first on: a later one may
+        // never come.
+        let aimed = self.kills() >= KILLS && !self.phases.contains_key(&Phase::InACommit);
+        let most = if aimed { 0 } else { most };
         let after = usize::try_from(self.random.below(most + 1)).unwrap();
         poll("record to kill at", || {
             (process.is_over() || records(&index).len() >= before + after).then_some(())
         });
-        // Chance has had its turns.
-        let aimed = self.kills() >= KILLS && !self.phases.contains_key(&Phase::InACommit);
         if aimed {
             poll("commit to kill in", || (process.is_over() || in_a_commit(&index)).then_some(()));
         }
@@ -214,7 +216,8 @@ fn a_daemon_that_is_killed_again_and_again_ends_as_if_it_was_not() {
             let daemon = start(file);
             // Some of what happens, happens while it runs.
             edit(&world, &mut moments.random, number + 100);
-            assert!(moments.kill(daemon, &world, index, 4), "a daemon does not end");
+            // Two records of a claim and one of a commit always come: a slow machine sees all edits at once.
+            assert!(moments.kill(daemon, &world, index, 3), "a daemon does not end");
         }
         eprintln!("daemon, seed {seed}: {:?}", moments.phases);
         kills += moments.kills();

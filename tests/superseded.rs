@@ -1,5 +1,5 @@
 //! A real process that is stopped in its tracks while somebody else takes over, and then goes on: it
-//! publishes nothing, damages nothing, and says who took over and since when.
+//! publishes nothing, damages nothing, and says who took over and since when. A daemon goes on from there.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -9,7 +9,8 @@ use crate::harness::{
 };
 
 /// One commit a document, so that there is always one under way.
-const SMALL_BATCHES: &str = "[commit]\nmax_documents = 1\ninterval = \"100ms\"\n";
+const SMALL_BATCHES: &str = "[commit]\nmax_documents = 1\ninterval = \"100ms\"\n\n\
+                             [run]\nsettle = \"50ms\"\ndrain_timeout = \"20s\"\n";
 
 fn world() -> World {
     let world = World::with(Pipeline { index: "undisturbed", more: SMALL_BATCHES, ..Pipeline::default() });
@@ -19,7 +20,7 @@ fn world() -> World {
     world
 }
 
-/// A backfill that stands still.
+/// A backfill or a daemon that stands still.
 struct Stopped<'w> {
     world: &'w World,
     process: Process,
@@ -29,9 +30,20 @@ struct Stopped<'w> {
 impl<'w> Stopped<'w> {
     /// Stops a backfill after so many records and some time more, or in the middle of a commit.
     fn new(world: &'w World, index: &'static str, after: usize, delay: Option<Duration>) -> Self {
+        Self::of("backfill", world, index, after, delay)
+    }
+
+    /// The same with another command.
+    fn of(
+        command: &str,
+        world: &'w World,
+        index: &'static str,
+        after: usize,
+        delay: Option<Duration>,
+    ) -> Self {
         let pipeline = Pipeline { index, more: SMALL_BATCHES, ..Pipeline::default() };
         world.pipeline("pipeline.toml", &pipeline);
-        let process = Process::start(&mut world.command(&["backfill", "pipeline.toml", "--format", "json"]));
+        let process = Process::start(&mut world.command(&[command, "pipeline.toml", "--format", "json"]));
         let mut stopped = Self { world, process, index };
         let folder = world.path(index);
         stopped.poll("records before the stop", |_| records(&folder).len() >= after);
@@ -68,6 +80,13 @@ impl<'w> Stopped<'w> {
     /// What any command says of the index.
     fn run(&self, args: &[&str]) -> Run {
         self.world.run(&[args, &["--format", "json"]].concat())
+    }
+
+    /// Whoever comes on another machine sees no locks of this one.
+    fn loses_its_locks(&self) {
+        for lock in ["writer.lock", "turn.lock"] {
+            fs::remove_file(self.world.path(self.index).join(lock)).unwrap();
+        }
     }
 
     /// Lets it go on: it must end at once, fenced, and leave everything as it is.
@@ -108,9 +127,7 @@ fn a_stopped_backfill_that_lost_its_lock_publishes_nothing() {
             let holder = format!("process {} on ", stopped.pid());
             assert!(message.contains(&holder) && message.contains(" since 20"), "{message}");
         }
-        for lock in ["writer.lock", "turn.lock"] {
-            fs::remove_file(world.path(index).join(lock)).unwrap();
-        }
+        stopped.loses_its_locks();
         stopped.run(&["backfill", "pipeline.toml"]).expect(0);
         check_same_rows(&world.rows(index), &expected);
         stopped.goes_on_to_be_fenced_by(index);
@@ -141,5 +158,50 @@ fn a_stopped_backfill_is_fenced_by_a_person() {
         let served = world.documents_for(&["group:staff"]);
         assert_eq!(served.len(), if erased { 11 } else { 12 });
         assert_eq!(served.contains(&document), !erased);
+    }
+}
+
+/// A daemon looks for itself whether somebody else has published, and goes on from there: as a writer of
+/// its own epoch, over what it finds.
+#[test]
+fn a_stopped_daemon_publishes_nothing_of_before_and_follows_again() {
+    let world = world();
+    world.write("news.md", "The herons are back.\n");
+    world.backfilled(0);
+    let expected = world.rows("undisturbed");
+    let (news, aside) = (world.doc("news.md"), world.path("aside.md"));
+    let seed = Random::fresh_seed();
+    eprintln!("seed {seed}");
+    let delay = Some(Duration::from_millis(Random::of(seed).below(300)));
+    // Another writer takes over within a commit, and a person steps in at any moment.
+    for (index, after, delay, person) in [("d0", 4, None, false), ("d1", 5, delay, true)] {
+        fs::rename(&news, &aside).unwrap();
+        let mut stopped = Stopped::of("run", &world, index, after, delay);
+        if person {
+            stopped.run(&["rollback", "pipeline.toml", "--to", "seq:3"]).expect(0);
+        } else {
+            stopped.loses_its_locks();
+            stopped.run(&["backfill", "pipeline.toml"]).expect(0);
+        }
+        let folder = world.path(index);
+        let live = head(&folder).unwrap();
+        stopped.process.signal("CONT");
+        if person {
+            stopped.run(&["resume", "pipeline.toml"]).expect(0);
+        }
+        fs::rename(&aside, &news).unwrap();
+        stopped.poll("news", |_| world.documents_for(&["group:staff"]).len() == 13);
+        stopped.process.signal("TERM");
+        stopped.process.end().expect(0);
+        let since = records(&folder).len() - usize::try_from(live["seq"].as_u64().unwrap()).unwrap();
+        for record in records(&folder).into_iter().take(since) {
+            let record: serde_json::Value = serde_json::from_slice(&fs::read(record).unwrap()).unwrap();
+            assert!(record["epoch"].as_u64() > live["epoch"].as_u64(), "{index}: of before: {record}");
+        }
+        if !person {
+            check_same_rows(&world.rows(index), &expected);
+        }
+        let again = world.run(&["backfill", "pipeline.toml", "--format", "json"]).expect(0).json();
+        assert_eq!(again["published"], false, "{again}");
     }
 }

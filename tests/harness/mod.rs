@@ -9,8 +9,10 @@ mod pipeline;
 mod process;
 mod prose;
 mod random;
+mod rows;
 mod run;
 mod storage;
+mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -18,6 +20,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -33,6 +36,9 @@ pub(crate) use prose::{paragraph, sentence};
 pub(crate) use random::Random;
 pub(crate) use run::Run;
 pub(crate) use storage::{head, in_a_commit, manifest, records};
+pub(crate) use template::{copy, template};
+
+use rows::Rows;
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_alluvium");
@@ -49,6 +55,8 @@ pub(crate) fn repository() -> PathBuf {
 pub(crate) struct World {
     folder: TempDir,
     pipeline: Pipeline,
+    /// Plain LanceDB, once it is asked for something.
+    plain: Mutex<Option<Rows>>,
 }
 
 impl World {
@@ -61,7 +69,7 @@ impl World {
     pub(crate) fn with(pipeline: Pipeline) -> Self {
         let folder = tempfile::Builder::new().prefix("alluvium-test-").tempdir().unwrap();
         fs::create_dir(folder.path().join("docs")).unwrap();
-        let world = Self { folder, pipeline };
+        let world = Self { folder, pipeline, plain: Mutex::default() };
         world.pipeline("pipeline.toml", &world.pipeline);
         world
     }
@@ -192,7 +200,10 @@ impl World {
     /// Every row that plain LanceDB sees at the tag `live`, table by table, without what differs from
     /// run to run: times, sequence numbers, stamps.
     pub(crate) fn rows(&self, index: impl AsRef<Path>) -> Value {
-        self.python("rows.py", &[self.path(index)])
+        let mut plain = self.plain.lock().unwrap();
+        let plain =
+            plain.get_or_insert_with(|| Rows::start(&mut self.python_command::<&str>("rows.py", &[])));
+        plain.of(&self.path(index))
     }
 }
 

@@ -1,6 +1,6 @@
-"""Prints every row of an index as JSON, without what differs from run to run.
+"""Prints every row of an index as a line of JSON, without what differs from run to run.
 
-usage: rows.py INDEX
+usage: rows.py, with the path of an index on each line of stdin
 """
 
 import json
@@ -24,4 +24,6 @@ def dump(table):
     return sorted(kept, key=lambda row: row.get("chunk_id") or row.get("id") or row["doc_id"])
 
 
-print(json.dumps({role: dump(table) for role, table in live.open_all(sys.argv[1]).items()}))
+for index in sys.stdin:
+    tables = live.open_all(index.rstrip("\n"))
+    print(json.dumps({role: dump(table) for role, table in tables.items()}), flush=True)

@@ -24,6 +24,8 @@ pub enum Fault {
     ListsAreNotCopied,
     /// A commit leaves out a table.
     DocumentsAreNotWritten,
+    /// Documents are without the text that their spans are of, which no search shows.
+    TextIsNotKept,
     /// A commit leaves out a table.
     PoliciesAreNotWritten,
     /// A commit leaves out a table.
@@ -50,7 +52,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::ClaimSkipsRestore,
         Self::ClaimSkipsOneRestore,
         Self::GuardComparesOneVersion,
@@ -60,6 +62,7 @@ impl Fault {
         Self::ChunksAreAppended,
         Self::ListsAreNotCopied,
         Self::DocumentsAreNotWritten,
+        Self::TextIsNotKept,
         Self::PoliciesAreNotWritten,
         Self::QuarantineIsNotWritten,
         Self::AcknowledgesBeforeRecord,

@@ -1,5 +1,5 @@
-//! The disk fails at the n-th step of a claim, a commit, a maintenance or a rollback, for every n: a named
-//! error, readers stay on the record before, and once the cause is gone the next attempt ends as if
+//! The disk fails at the n-th step of a claim, a commit, a maintenance, a rollback or a vacuum, for every n:
+//! a named error, readers stay on the record before, and once the cause is gone the next attempt ends as if
 //! nothing had happened.
 //!
 //! Every n meets one of the ways to fail, or one n of a few where there are many; which, is drawn at every
@@ -10,15 +10,19 @@
 mod common;
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use alluvium_core::clock::SystemClock;
 use alluvium_core::commit::{Batch, IndexWriter};
+use alluvium_core::id::PipelineName;
+use alluvium_core::retention::Retention;
 use alluvium_index::faults::{How, Step};
-use alluvium_index::{Index, RollbackOptions, Tuning, Writer};
+use alluvium_index::{Index, IndexError, Options, Releases, RollbackOptions, Tuning, Upkeep, Writer};
 use common::disk::{BROKEN, Disk, EIO, FULL, LOST, TORN, UNREADABLE, Way};
+use common::keeping::{BUSY, answers, check_whole, records};
 use common::{
-    Dump, acl, check_same, check_tags, commit, copy, dump, first, intervention, open_writer, second, upsert,
-    writer,
+    Dump, acl, check_same, check_tags, commit, copy, dump, first, intervention, open_writer, options, second,
+    upsert, writer,
 };
 
 /// What is going on when the disk fails.
@@ -32,6 +36,26 @@ enum Job {
     Claim,
     Maintenance,
     Rollback,
+    /// By hand, where nothing else is due: all but two records go, and one that has a name.
+    Vacuum,
+}
+
+/// The release that a vacuum leaves alone.
+const RELEASE: &str = "kept";
+
+/// Retention that lets go of nearly everything.
+fn forgetful() -> Options {
+    let retention = Retention { keep_for: Duration::ZERO, keep_last: 2, grace: Duration::ZERO };
+    Options { retention, ..options(SystemClock) }
+}
+
+/// Upkeep until nothing is due.
+async fn tidy(root: &Path, options: Options) -> Result<(), IndexError> {
+    let mut upkeep = Upkeep::open(root, &PipelineName::new("handbook").unwrap(), options).await?.tuned(BUSY);
+    while let Some(work) = upkeep.next().await? {
+        upkeep.perform(work).await?;
+    }
+    Ok(())
 }
 
 /// Everything is due at once.
@@ -46,8 +70,16 @@ impl Job {
         }
         let mut w = writer(root).await;
         commit(&mut w, first()).await;
-        if matches!(self, Self::Maintenance | Self::Rollback) {
+        if matches!(self, Self::Maintenance | Self::Rollback | Self::Vacuum) {
             commit(&mut w, second()).await;
+        }
+        if self == Self::Vacuum {
+            let released = w.head().unwrap().seq;
+            Releases::open(root).unwrap().create(RELEASE, released, jiff::Timestamp::now()).await.unwrap();
+            commit(&mut w, vec![upsert("s/f", "eff", acl(&["g"]))]).await;
+            commit(&mut w, vec![upsert("s/a", "once more", acl(&["g"]))]).await;
+            drop(w);
+            tidy(root, options(SystemClock)).await.unwrap();
         }
     }
 
@@ -77,6 +109,10 @@ impl Job {
                     self.by(&mut w).await.unwrap();
                 }
                 result
+            }
+            Self::Vacuum => {
+                arm(true);
+                tidy(root, forgetful()).await.map_err(|error| error.to_string())
             }
             _ => {
                 let mut person = intervention(root).await;
@@ -140,6 +176,9 @@ impl Case<'_> {
                 self.recover(root, &what).await;
             }
         }
+        if self.job == Job::Vacuum {
+            self.check_vacuumed(root, &what).await;
+        }
         check_same(&dump(root).await, self.after, &what);
         drop(writer(root).await);
         check_tags(root, &what).await;
@@ -154,6 +193,14 @@ impl Case<'_> {
         } else {
             check_same(&seen, self.before, what);
         }
+    }
+
+    /// What a vacuum left over goes with the next one, and what is kept is whole.
+    async fn check_vacuumed(&self, root: &Path, what: &str) {
+        tidy(root, forgetful()).await.expect(what);
+        check_whole(root).await;
+        assert!(!records(root).contains_key(&1), "{what}: {:?}", records(root).keys());
+        assert_eq!(answers(root, RELEASE).await, answers(self.template, RELEASE).await, "{what}");
     }
 
     /// A new writer, once the cause is gone.
@@ -171,7 +218,7 @@ fn check_named(message: &str, way: Way, place: &str, what: &str) {
     let said = if way.errno == EIO { "os error 5" } else { "os error 28" };
     let torn = matches!(way.how, How::Torn);
     assert!(torn || message.contains(said), "{what}");
-    let words = ["table", "ledger", "syncing", "opening", "creating"];
+    let words = ["table", "ledger", "release", "syncing", "opening", "creating"];
     assert!(words.iter().any(|word| message.contains(word)), "{place}: {what}");
 }
 
@@ -225,6 +272,11 @@ async fn a_maintenance_whose_storage_fails_publishes_nothing() {
 #[tokio::test]
 async fn a_rollback_whose_storage_fails_publishes_nothing() {
     check(Job::Rollback, 2, &[FULL, BROKEN, LOST]).await;
+}
+
+#[tokio::test]
+async fn a_vacuum_whose_storage_fails_takes_away_nothing_that_is_kept() {
+    check(Job::Vacuum, 6, &[FULL, BROKEN, LOST, UNREADABLE]).await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 mod common;
 
 use std::path::Path;
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 
 use alluvium_core::id::DocId;
@@ -328,5 +329,51 @@ async fn a_rollback_to_a_release_that_is_dropped_under_it_publishes_nothing() {
     assert_eq!(found(&root, &["g"]).await, before);
     commit(&mut keeping_writer(&root, keeping(&Hand::new(), 1000, 0)).await, vec![delete("s/0")]).await;
     assert_ne!(found(&root, &["g"]).await, before);
+    scenario.teardown();
+}
+
+/// The vacuum has seen that the release is gone, and takes nothing yet: everything can still be restored.
+#[tokio::test]
+async fn a_rollback_to_what_a_vacuum_is_about_to_take_publishes_nothing() {
+    let scenario = FailScenario::setup();
+    let dir = tempfile::tempdir().unwrap();
+    let (root, clock) = (dir.path().to_owned(), Hand::new());
+    let target = aged(&root, &clock).await;
+    Releases::open(&root).unwrap().create("kept", target, jiff::Timestamp::UNIX_EPOCH).await.unwrap();
+    maintain(&root, keeping(&clock, 2, 0)).await;
+    let before = found(&root, &["g"]).await;
+    let (reached, wait) = sync_channel(1);
+    let (go, held) = sync_channel::<()>(1);
+    let held = Mutex::new(Some(held));
+    fail::cfg_callback("vacuum::after-releases", move || {
+        let first = held.lock().unwrap().take();
+        if let Some(held) = first {
+            reached.send(()).unwrap();
+            held.recv().unwrap();
+        }
+    })
+    .unwrap();
+    let mut rollback: Intervention = person(&root, &clock).await;
+    let (place, wait, vacuum) = (root.clone(), Mutex::new(wait), Arc::new(Mutex::new(None)));
+    let slot = vacuum.clone();
+    fail::cfg_callback("claim::before-announce", move || {
+        let (root, clock) = (place.clone(), clock.clone());
+        let vacuum = move || {
+            meanwhile(async || {
+                Releases::open(&root).unwrap().drop("kept").await.unwrap();
+                maintain(&root, keeping(&clock, 1000, 0)).await;
+            });
+        };
+        *slot.lock().unwrap() = Some(std::thread::spawn(vacuum));
+        wait.lock().unwrap().recv().unwrap();
+    })
+    .unwrap();
+    let error = rollback.rollback(&to(target)).await.unwrap_err();
+    fail::remove("claim::before-announce");
+    check_gone(&error);
+    go.send(()).unwrap();
+    let vacuum = vacuum.lock().unwrap().take().unwrap();
+    vacuum.join().unwrap();
+    assert_eq!(found(&root, &["g"]).await, before);
     scenario.teardown();
 }

@@ -13,6 +13,7 @@ use alluvium_core::version::Version;
 use jiff::Timestamp;
 
 use super::{Context, Facts};
+use crate::fault::Fault;
 use crate::rows::{ChunkRow, DocumentRow, QuarantineRow, micros, seq_i64, version_text};
 
 fn micros_or_null(time: Option<Timestamp>) -> Option<i64> {
@@ -103,7 +104,7 @@ pub(super) fn indexed_row(change: &Prepared, content: &IndexedContent, context: 
         chunk_count: int(content.chunks.len()),
         token_count: int(content.chunks.iter().map(|c| c.chunk.tokens).sum()),
         page_starts: extracted.pages.iter().map(|start| int(points.at(*start))).collect(),
-        text: Some(extracted.text.clone()),
+        text: Some(extracted.text.clone()).filter(|_| !Fault::TextIsNotKept.is_on()),
         metadata: content.metadata.clone(),
         modified_at: micros_or_null(content.modified_at),
         ..bare_row(change, DocumentState::Indexed, &content.version, &content.pipeline_fingerprint, context)

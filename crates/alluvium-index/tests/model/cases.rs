@@ -102,6 +102,25 @@ pub fn death_after_policy() -> Sequence {
     settled(vec![Op::Die { point, nth: 0, during }, events(vec![revoked])])
 }
 
+/// What a person wanted of a hold ends with the hold.
+pub fn wanted_hold_ended() -> Sequence {
+    settled(vec![write(0, 3), rollback(1, true), Op::Resume, Op::Retry, rollback(1, false)])
+}
+
+/// A hold that a person did without stays through other rollbacks.
+pub fn dropped_hold_through_another() -> Sequence {
+    let drop = Op::Drop { source: Source::Files, document: 0 };
+    let scan = || Op::Files { edits: vec![], scan: true };
+    let held = vec![write(0, 3), write(0, 1), rollback(1, true), drop, Op::Resume, scan()];
+    settled([held, vec![rollback(5, true), Op::Resume, scan()]].concat())
+}
+
+/// What was broken is read again, once a person wants it.
+pub fn broken_and_mended() -> Sequence {
+    let broken = Event { document: 0, version: 6, change: EventChange::Broken { list: Some(4) } };
+    settled(vec![events(vec![broken]), Op::Retry])
+}
+
 macro_rules! each_holds {
     ($($name:ident,)*) => {
         mod holds {
@@ -123,4 +142,7 @@ each_holds! {
     rollback_after_revocation,
     nothing_but_broken,
     death_after_policy,
+    wanted_hold_ended,
+    dropped_hold_through_another,
+    broken_and_mended,
 }

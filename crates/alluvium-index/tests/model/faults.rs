@@ -36,6 +36,7 @@ each! {
     lists_that_are_not_copied: ListsAreNotCopied,
     documents_that_are_not_written: DocumentsAreNotWritten,
     policies_that_are_not_written: PoliciesAreNotWritten,
+    a_text_that_is_not_kept: TextIsNotKept,
     a_quarantine_that_is_not_written: QuarantineIsNotWritten by nothing_but_broken,
     an_answer_before_the_record: AcknowledgesBeforeRecord,
     a_record_that_forgets_progress: RecordForgetsProgress,

@@ -84,6 +84,13 @@ pub enum Op {
         pause: bool,
     },
     Resume,
+    /// All that waits in quarantine is to be tried again: what was broken is whole by then.
+    Retry,
+    /// A person does without what waits of a document.
+    Drop {
+        source: Source,
+        document: u8,
+    },
     /// The process dies where it comes to `point` for the `nth` time, if it does.
     Die {
         point: usize,
@@ -158,6 +165,8 @@ fn living() -> Union<BoxedStrategy<Op>> {
                 .boxed(),
         ),
         (3, Just(Op::Resume).boxed()),
+        (1, Just(Op::Retry).boxed()),
+        (1, (source(), 0..DOCUMENTS).prop_map(|(source, document)| Op::Drop { source, document }).boxed()),
     ])
 }
 

@@ -59,8 +59,20 @@ struct Policy {
 struct Document {
     content: Option<Content>,
     policy: Option<Policy>,
-    /// What a rollback holds back: the content of the file, or its absence.
-    held: Option<Option<u8>>,
+    held: Option<Hold>,
+    /// A person decided to do without its refused content, which need not wait any more.
+    done_without: bool,
+}
+
+/// What a rollback holds back.
+#[derive(Debug, Clone, Copy)]
+struct Hold {
+    /// The content of the file, or its absence.
+    content: Option<u8>,
+    /// A person decided to do without it: no rollback ends that.
+    dropped: bool,
+    /// A person wants it.
+    wanted: bool,
 }
 
 /// The state of a record.
@@ -145,13 +157,13 @@ impl Document {
     /// holds nothing.
     fn hold(&mut self, was: &Self, keep_offsets: bool) {
         if !keep_offsets {
-            self.held = None;
+            self.held = self.held.filter(|held| held.dropped);
             return;
         }
         let removed = was.served().is_some() && self.served().is_none();
         let replaced = self.served().is_some() && self.served() != was.served();
         if (removed || replaced) && was.held.is_none() && was.content.is_some() {
-            self.held = Some(was.served());
+            self.held = Some(Hold { content: was.served(), dropped: false, wanted: false });
         }
         if removed {
             self.content = was.content.map(|c| Content { state: State::Refused, ..c });
@@ -190,6 +202,11 @@ impl Oracle {
     /// One event, after all before it.
     pub fn event(&mut self, event: &Event) {
         self.position += 1;
+        self.take(event);
+    }
+
+    /// One event, whenever it comes.
+    pub fn take(&mut self, event: &Event) {
         let document = self.document(&id(Source::Events, event.document));
         let version = Some(event.version);
         let list = match event.change {
@@ -211,6 +228,7 @@ impl Oracle {
                 }
             }
             EventChange::Broken { .. } => {
+                document.done_without = false;
                 if document.served().is_none() {
                     document.content = Some(Content { state: State::Refused, version });
                 }
@@ -230,11 +248,12 @@ impl Oracle {
                 continue;
             }
             let seen = match document.held {
-                Some(held) => held,
+                Some(held) => held.content,
                 None => document.served(),
             };
+            let wanted = document.held.is_some_and(|held| held.wanted);
             match folder.get(id) {
-                Some((text, list)) if seen != Some(*text) => {
+                Some((text, list)) if wanted || seen != Some(*text) => {
                     document.list(Some(*list), None);
                     document.serve(*text, None);
                 }
@@ -246,7 +265,9 @@ impl Oracle {
                         document.serve(*text, None);
                     }
                 }
-                None if document.is_alive() && document.held != Some(None) => document.delete(None),
+                None if document.is_alive() && (wanted || document.held.is_none() || seen.is_some()) => {
+                    document.delete(None);
+                }
                 None => {}
             }
         }
@@ -313,9 +334,26 @@ impl Oracle {
         self.paused = pause;
     }
 
-    /// Documents that have never had good content, or have none left: each waits in quarantine.
+    /// A person wants all that waits to be tried again.
+    pub fn retry(&mut self) {
+        for held in self.documents.values_mut().filter_map(|d| d.held.as_mut()) {
+            held.wanted |= !held.dropped;
+        }
+    }
+
+    /// A person decides to do without what waits of a document.
+    pub fn do_without(&mut self, id: &str) {
+        let document = self.document(id);
+        document.done_without = true;
+        if let Some(held) = &mut document.held {
+            (held.dropped, held.wanted) = (true, false);
+        }
+    }
+
+    /// Documents that have never had good content, or have none left: each waits in quarantine, unless a
+    /// person does without it.
     pub fn refused(&self) -> Vec<String> {
-        let refused = |d: &Document| d.content.is_some_and(|c| c.state == State::Refused);
+        let refused = |d: &Document| d.content.is_some_and(|c| c.state == State::Refused) && !d.done_without;
         self.documents.iter().filter(|(_, d)| refused(d)).map(|(id, _)| id.clone()).collect()
     }
 
@@ -354,10 +392,10 @@ impl Oracle {
         lines(served)
     }
 
-    /// Remembers the state as that of a record.
-    pub fn published(&mut self, seq: u64) {
+    /// Remembers the state as that of a record; gives whether the record is new.
+    pub fn published(&mut self, seq: u64) -> bool {
         let layer = Layer { documents: self.documents.clone(), position: self.position };
-        self.layers.insert(seq, layer);
+        self.layers.insert(seq, layer).is_none()
     }
 
     /// Records to go back to, the newest first.

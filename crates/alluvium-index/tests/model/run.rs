@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 
 use alluvium_index::Fault;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use super::op::{Sequence, sequences};
 use super::world::World;
@@ -49,7 +49,7 @@ pub fn hold(seed: Seed, share: u32) {
 /// One sequence holds.
 pub fn hold_sequence(sequence: &Sequence) {
     quiet();
-    if let Err(why) = play(&Runtime::new().unwrap(), sequence) {
+    if let Err(why) = play(&runtime(), sequence) {
         panic!("{sequence:#?}\n{why}");
     }
 }
@@ -57,7 +57,7 @@ pub fn hold_sequence(sequence: &Sequence) {
 /// The first sequence of the seed that does not hold, made small.
 pub fn failing(seed: Seed, cases: u32, shrinks: u32) -> Option<String> {
     quiet();
-    let runtime = Runtime::new().unwrap();
+    let runtime = runtime();
     let (bytes, name) = seed.bytes();
     eprintln!("{name}");
     let config = Config { cases, failure_persistence: None, max_shrink_iters: shrinks, ..Config::default() };
@@ -68,6 +68,11 @@ pub fn failing(seed: Seed, cases: u32, shrinks: u32) -> Option<String> {
         Err(TestError::Fail(why, sequence)) => Some(format!("{name}\n{sequence:#?}\n{why}")),
         Err(TestError::Abort(why)) => Some(format!("{name}\n{why}")),
     }
+}
+
+/// Of one thread: shares run side by side, and what a step does is done one after the other.
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 fn play(runtime: &Runtime, sequence: &Sequence) -> Result<(), TestCaseError> {
@@ -101,7 +106,7 @@ pub fn find(fault: Fault) {
 pub fn find_by(fault: Fault, sequence: &Sequence) {
     expect(fault, || {
         quiet();
-        let played = catch_unwind(AssertUnwindSafe(|| play(&Runtime::new().unwrap(), sequence)));
+        let played = catch_unwind(AssertUnwindSafe(|| play(&runtime(), sequence)));
         match played {
             Ok(played) => played.err().map(|why| why.to_string()),
             Err(_) => Some("a panic".to_owned()),

@@ -39,6 +39,15 @@ pub fn event(event: &Event, position: usize) -> Prepared {
     Prepared { origin, ..prepared(&id, content, access) }
 }
 
+/// A refused event as it is read again: what was broken is whole.
+pub fn mended(event: &Event) -> Event {
+    let change = match &event.change {
+        EventChange::Broken { list } => EventChange::Upsert { text: 0, list: *list },
+        other => other.clone(),
+    };
+    Event { change, ..event.clone() }
+}
+
 fn indexed(id: &str, text: u8, version: Version) -> PreparedContent {
     let PreparedContent::Indexed(content) =
         upsert(id, &paragraphs(text).join("\n\n"), AccessChange::Unsaid { default: None }).content

@@ -1,5 +1,6 @@
 //! The real index, led through the steps beside the model, and compared with it after each.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use alluvium_core::ledger::{Reason, Record, TableRole};
 use alluvium_core::retention::Retention;
 use alluvium_index::{
     Durability, ErrorKind, Index, IndexError, Intervention, Options, Releases, RollbackOptions, SearchMode,
-    Tuning, Writer,
+    Tuning, Writer, verify,
 };
 use arrow_array::RecordBatch;
 use futures::TryStreamExt;
@@ -48,6 +49,8 @@ pub struct World {
     /// Whether the last process died before it could move the tags.
     died: bool,
     steps: usize,
+    /// Records that were searched.
+    searched: usize,
 }
 
 /// How a step of a process ended.
@@ -101,6 +104,7 @@ impl World {
             floor: 0,
             died: false,
             steps: 0,
+            searched: 0,
         }
     }
 
@@ -176,6 +180,8 @@ impl World {
                 self.roll_back(*back, *restore_deleted, *keep_offsets, *pause).await
             }
             Op::Resume => self.resume().await,
+            Op::Retry => self.retry().await,
+            Op::Drop { source, document } => self.drop_item(&id(*source, *document)).await,
             Op::Die { .. } => Ok(()),
         }
     }
@@ -200,9 +206,11 @@ impl World {
         reason: Reason,
     ) -> (Outcome<T>, Option<u64>) {
         let before = self.head().await.map_or(0, |head| head.seq);
-        let outcome = match tokio::spawn(work).await {
+        let ended = tokio::spawn(work).await;
+        let record = self.record_since(before, reason).await;
+        let outcome = match ended {
             Ok(result) => {
-                self.died &= self.record_since(before, reason).await.is_none();
+                self.died &= record.is_none();
                 Outcome::Done(result)
             }
             Err(died) => {
@@ -213,20 +221,25 @@ impl World {
                 Outcome::Died
             }
         };
-        (outcome, self.record_since(before, reason).await)
+        (outcome, record)
+    }
+
+    /// The newest records, the newest first. None of them is opened.
+    async fn newest(&self, most: usize) -> Vec<Record> {
+        if !self.root().join("ledger").is_dir() {
+            return vec![];
+        }
+        Releases::open(self.root()).unwrap().history(most).await.unwrap()
     }
 
     async fn head(&self) -> Option<Record> {
-        Index::open(self.root()).await.unwrap().map(|index| index.record().clone())
+        self.newest(1).await.into_iter().find(|record| !record.tables.is_empty())
     }
 
-    /// The record with that reason that was published after another.
+    /// The record with that reason that was published after another. One process publishes few.
     async fn record_since(&self, before: u64, reason: Reason) -> Option<u64> {
-        if !self.root().join("ledger").is_dir() {
-            return None;
-        }
-        let history = Releases::open(self.root()).unwrap().history(16).await.unwrap();
-        history.iter().find(|r| r.seq > before && r.reason == reason).map(|r| r.seq)
+        let newest = self.newest(8).await;
+        newest.iter().find(|r| r.seq > before && r.reason == reason).map(|r| r.seq)
     }
 
     /// A commit; gives whether it is in the ledger now.
@@ -291,6 +304,20 @@ impl World {
             if self.writer.is_some() {
                 self.acknowledged = to;
             }
+        }
+        Ok(())
+    }
+
+    /// What a person wants again is read from where it stands in the log. Files are looked at by the next
+    /// scan.
+    async fn read_again(&mut self) -> Result<(), Differs> {
+        let Some(index) = Index::open(self.root()).await.unwrap() else { return Ok(()) };
+        let wanted = index.wanted_again(&partition().0).await.unwrap();
+        let at: BTreeSet<usize> = wanted.iter().map(|item| item.position.parse().unwrap()).collect();
+        let events: Vec<Event> = at.iter().map(|at| source::mended(&self.log[*at])).collect();
+        let changes = at.into_iter().zip(&events).map(|(at, event)| source::event(event, at)).collect();
+        if self.commit(changes, vec![]).await? {
+            events.iter().for_each(|event| self.oracle.take(event));
         }
         Ok(())
     }
@@ -444,6 +471,35 @@ impl World {
         Ok(())
     }
 
+    async fn retry(&mut self) -> Result<(), Differs> {
+        let retry = |mut i: Intervention| async move { i.retry(None).await };
+        let (result, record) = self.intervene(Reason::Quarantine, retry).await?;
+        agree("retry", true, &result)?;
+        if record.is_some() {
+            self.oracle.retry();
+        }
+        if self.oracle.paused { Ok(()) } else { self.read_again().await }
+    }
+
+    /// The first item of a document, if any waits.
+    async fn drop_item(&mut self, id: &str) -> Result<(), Differs> {
+        let index = Index::open(self.root()).await.unwrap();
+        let waiting = match &index {
+            Some(index) => index.quarantine().await.unwrap(),
+            None => vec![],
+        };
+        let item = waiting.into_iter().find(|item| item.doc_id == id).map(|item| item.id);
+        let may = item.is_some();
+        let item = item.unwrap_or_else(|| "none".to_owned());
+        let drop = |mut i: Intervention| async move { i.drop_item(&item).await };
+        let (result, record) = self.intervene(Reason::Quarantine, drop).await?;
+        agree("drop", may, &result)?;
+        if record.is_some() {
+            self.oracle.do_without(id);
+        }
+        Ok(())
+    }
+
     /// What a reader sees, against the model.
     async fn compare(&mut self) -> Result<(), Differs> {
         let Some(index) = Index::open(self.root()).await.map_err(|e| format!("no reader can open: {e}"))?
@@ -465,18 +521,20 @@ impl World {
         let (rows, live) = served(self.root(), &record).await;
         equal("the rows", &rows, &self.oracle.rows())?;
         self.tags_follow(&record, live)?;
-        let waiting = index.quarantine().await.unwrap();
-        for id in self.oracle.refused() {
-            if !waiting.iter().any(|item| item.doc_id == id) {
-                return Err(format!("{id} was refused and does not wait in quarantine"));
-            }
+        self.refused_wait(&index).await?;
+        // A record never changes, so it is searched when it is new. Earlier ones are at every third step:
+        // under what their readers may see now, and after whatever was cleaned up since.
+        if self.oracle.published(record.seq) {
+            self.compare_search(&index).await?;
         }
-        self.oracle.published(record.seq);
-        // Each step another of three modes and three principals; earlier records at every third.
-        let who = PRINCIPALS[self.steps / 3 % PRINCIPALS.len()];
-        let mode = [SearchMode::Vector, SearchMode::Fts, SearchMode::Hybrid][self.steps % 3];
-        self.compare_search(&index, who, mode).await?;
-        if self.steps.is_multiple_of(3) { self.compare_earlier(&index, who).await } else { Ok(()) }
+        if self.steps.is_multiple_of(3) { self.compare_earlier(&index).await } else { Ok(()) }
+    }
+
+    async fn refused_wait(&self, index: &Index) -> Result<(), Differs> {
+        let refused = self.oracle.refused();
+        let waiting = if refused.is_empty() { vec![] } else { index.quarantine().await.unwrap() };
+        let missing = refused.into_iter().find(|id| !waiting.iter().any(|item| item.doc_id == *id));
+        missing.map_or(Ok(()), |id| Err(format!("{id} was refused and does not wait in quarantine")))
     }
 
     /// Plain LanceDB clients follow the tag. A process that died may leave it behind until the next publish.
@@ -489,13 +547,20 @@ impl World {
         PRINCIPALS.iter().try_for_each(|who| equal("found in no index", &vec![], &self.oracle.found(who)))
     }
 
-    async fn compare_search(&self, index: &Index, who: &str, mode: SearchMode) -> Result<(), Differs> {
+    /// Each time by another of three modes and as another of three principals; after nine every pair had its
+    /// turn.
+    async fn compare_search(&mut self, index: &Index) -> Result<(), Differs> {
+        let turn = self.searched;
+        self.searched += 1;
+        let mode = [SearchMode::Vector, SearchMode::Fts, SearchMode::Hybrid][turn % 3];
+        let who = PRINCIPALS[(turn + turn / 3) % PRINCIPALS.len()];
         let found = Ask { limit: 100, ..Ask::by(mode, "any") }.of(index, &[who]).await;
         equal(&format!("{who} finds by {mode:?}"), &sorted(&found.hits), &self.oracle.found(who))
     }
 
     /// The release, or some earlier record.
-    async fn compare_earlier(&self, newest: &Index, who: &str) -> Result<(), Differs> {
+    async fn compare_earlier(&self, newest: &Index) -> Result<(), Differs> {
+        let who = PRINCIPALS[self.steps / 3 % PRINCIPALS.len()];
         let records: Vec<u64> = self.oracle.records().into_iter().filter(|seq| self.is_kept(*seq)).collect();
         let seq = match &self.release {
             Some((_, seq)) if self.steps.is_multiple_of(2) => *seq,
@@ -521,10 +586,21 @@ impl World {
                 }
             }
         }
+        self.read_again().await?;
         self.ingest(usize::MAX / 2).await?;
         self.scan().await?;
         self.steps += 1;
-        self.compare().await
+        self.compare().await?;
+        self.verify().await
+    }
+
+    /// The index is sound by its own judgement, too. A writer looks first: a tag that a death left behind is
+    /// moved by the next one.
+    async fn verify(&mut self) -> Result<(), Differs> {
+        self.writer = None;
+        let head = self.writer().await.head().is_some();
+        let found = if head { verify(self.root(), &pipeline()).await.unwrap().findings } else { vec![] };
+        if found.is_empty() { Ok(()) } else { Err(format!("verify finds {found:?}")) }
     }
 }
 

@@ -19,7 +19,7 @@ use super::Sides;
 use crate::error::Result;
 use crate::fault::Fault;
 use crate::filter::one_of;
-use crate::reader::open_quarantine;
+use crate::reader::{open_quarantine, standing_quarantine};
 use crate::rows::{self, DocumentRow, QuarantineRow, seq_i64};
 use crate::tables::Tables;
 
@@ -46,6 +46,7 @@ pub(super) async fn reopened(
     let ended = |row: QuarantineRow| QuarantineRow {
         resolved_at: Some(now),
         resolved_seq: Some(seq_i64(seq)),
+        retry_seq: None,
         ..row
     };
     let holds = open_quarantine(tables).await?.into_iter().filter(|row| row.cause == held).map(ended);
@@ -72,8 +73,11 @@ pub(super) async fn held(before: &Tables, outcome: &Outcome, to: u64, now: i64, 
     if ids.is_empty() {
         return Ok(Held::default());
     }
+    // Also what a person did without: its source still has it. Of several the newest speaks of that.
+    let mut standing = standing_quarantine(before).await?;
+    standing.sort_by_key(|row| row.entered_seq);
     let earlier: HashMap<String, QuarantineRow> =
-        open_quarantine(before).await?.into_iter().map(|row| (row.doc_id.clone(), row)).collect();
+        standing.into_iter().map(|row| (row.doc_id.clone(), row)).collect();
     let live = documents(before, &ids).await?;
     let removed: HashSet<&String> = outcome.removed.iter().collect();
     let mut held = Held::default();
