@@ -17,6 +17,10 @@ pub struct Folded {
     /// Changes that are refused beside one that goes on: the batch holds content for their document that
     /// must be served, and they must not be lost.
     pub refused: Vec<(Prepared, Refusal)>,
+    /// By document id, the access halves that came before the one that goes on, in their order, where one of
+    /// them all can't be read. What such a list hides depends on the versions around it and on what is
+    /// known, so that only one after the other they come to what they would have come to alone.
+    pub before: HashMap<String, Vec<AccessChange>>,
 }
 
 /// Folds changes, in the order in which they came. Each half folds alone: the later one wins unless its
@@ -27,7 +31,7 @@ pub fn fold(changes: Vec<Prepared>) -> Folded {
     for change in changes {
         let place = places.get(change.doc_id.as_str()).copied();
         match place.and_then(|i| folded.changes.get_mut(i)) {
-            Some(earlier) => merge(earlier, change, &mut folded.refused),
+            Some(earlier) => merge(earlier, change, &mut folded.refused, &mut folded.before),
             None => {
                 places.insert(change.doc_id.as_str().to_owned(), folded.changes.len());
                 folded.changes.push(change);
@@ -47,7 +51,12 @@ enum Winner {
     LaterBeside(Refusal),
 }
 
-fn merge(earlier: &mut Prepared, mut later: Prepared, refused: &mut Vec<(Prepared, Refusal)>) {
+fn merge(
+    earlier: &mut Prepared,
+    mut later: Prepared,
+    refused: &mut Vec<(Prepared, Refusal)>,
+    before: &mut HashMap<String, Vec<AccessChange>>,
+) {
     match content_winner(&later.content, &earlier.content) {
         Winner::Earlier => {}
         Winner::EarlierAgainst(refusal) => refused.push((content_of(&mut later), refusal)),
@@ -61,6 +70,13 @@ fn merge(earlier: &mut Prepared, mut later: Prepared, refused: &mut Vec<(Prepare
             (earlier.content, earlier.origin) = (content, origin);
         }
     }
+    let id = later.doc_id.as_str();
+    if !matches!(later.access, AccessChange::Unsaid { .. })
+        && (before.contains_key(id) || is_unreadable(&later.access) || is_unreadable(&earlier.access))
+    {
+        let earlier = std::mem::replace(&mut earlier.access, later.access);
+        return before.entry(id.to_owned()).or_default().push(earlier);
+    }
     match access_winner(&later.access, &earlier.access) {
         Winner::Earlier => {}
         Winner::EarlierAgainst(refusal) => {
@@ -68,6 +84,10 @@ fn merge(earlier: &mut Prepared, mut later: Prepared, refused: &mut Vec<(Prepare
         }
         _ => earlier.access = later.access,
     }
+}
+
+fn is_unreadable(access: &AccessChange) -> bool {
+    matches!(access, AccessChange::Unreadable(_))
 }
 
 /// Whether content that goes on makes good for content that was refused before it.

@@ -160,8 +160,10 @@ pub(crate) fn plan(folded: Folded, facts: &HashMap<String, Facts>, context: &Con
         }
     }
     for change in folded.changes {
-        let facts = facts.get(change.doc_id.as_str()).unwrap_or(&nothing);
-        Planner { plan: &mut plan, context, facts, known: facts.known()? }.change(change)?;
+        let id = change.doc_id.as_str();
+        let facts = facts.get(id).unwrap_or(&nothing);
+        let before = folded.before.get(id).map(Vec::as_slice).unwrap_or_default();
+        Planner { plan: &mut plan, context, facts, known: facts.known()?, before }.change(change)?;
     }
     Ok(plan)
 }
@@ -172,6 +174,8 @@ struct Planner<'a> {
     context: &'a Context,
     facts: &'a Facts,
     known: Known,
+    /// Access halves that came before that of the change.
+    before: &'a [AccessChange],
 }
 
 impl Planner<'_> {
@@ -180,9 +184,9 @@ impl Planner<'_> {
             self.plan.counts.unchanged += 1;
             return Ok(());
         }
-        let access = judge_access(&self.known, &change.access);
+        let (access, base) = self.judge_accesses(&change.access);
         let content = self.judge_with_access(&change, &access);
-        let policy = self.policy_after(&change, &content, &access);
+        let policy = self.policy_after(base, &change, &content, &access);
         self.refusals(&change, &content, &access);
         self.policy(&change, policy.as_ref());
         let acl = policy.map_or_else(Acl::nobody, |p| p.acl);
@@ -212,27 +216,35 @@ impl Planner<'_> {
         }
     }
 
+    /// The verdict over the access halves, one after the other, and the policy that those before the last
+    /// leave. One that changes nothing takes nothing from what came before it.
+    fn judge_accesses(&self, last: &AccessChange) -> (AccessVerdict, Option<Policy>) {
+        let mut known = self.known.clone();
+        let mut verdict = AccessVerdict::Keep;
+        for access in self.before {
+            let next = judge_access(&known, access);
+            obey(&mut known.policy, &next);
+            verdict = if next == AccessVerdict::Keep { verdict } else { next };
+        }
+        let next = judge_access(&known, last);
+        (if next == AccessVerdict::Keep { verdict } else { next }, known.policy)
+    }
+
     fn policy_after(
         &self,
+        base: Option<Policy>,
         change: &Prepared,
         content: &ContentVerdict,
         access: &AccessVerdict,
     ) -> Option<Policy> {
-        let mut policy = self.known.policy.clone();
+        let mut policy = base;
         match access {
-            AccessVerdict::Set { acl, version } => set_acl(&mut policy, acl.clone(), version.clone()),
-            // The version stays: an older list that comes again must not look new beside one that can't
-            // be read.
-            AccessVerdict::Hide(_) => {
-                let version = policy.as_ref().map_or_else(Version::observed, |p| p.acl_version.clone());
-                set_acl(&mut policy, Acl::nobody(), version);
-            }
             // A tombstone needs a row. A refusal does not: without one nobody may read either, and the
             // source's default can still be taken once there is one.
             AccessVerdict::Missing if matches!(content, ContentVerdict::Delete) => {
                 set_acl(&mut policy, Acl::nobody(), Version::observed());
             }
-            _ => {}
+            access => obey(&mut policy, access),
         }
         if let Some(policy) = &mut policy {
             match (content, &change.content) {
@@ -270,10 +282,13 @@ impl Planner<'_> {
         use ContentVerdict::{Delete, Replace, Touch, Unchanged};
         let deleted = *content == Delete;
         let content_good = deleted || matches!(content, Replace | Touch | Unchanged);
-        let declared = matches!(change.access, AccessChange::Declared { .. });
+        // An older list says nothing of what is wrong now; the one that is in force does.
+        let policy = self.known.policy.as_ref();
+        let in_force = matches!(&change.access,
+            AccessChange::Declared { acl, .. } if policy.is_some_and(|policy| policy.acl == *acl));
         let access_good = deleted
             || matches!(access, AccessVerdict::Set { .. })
-            || (declared && *access == AccessVerdict::Keep);
+            || (in_force && *access == AccessVerdict::Keep);
         let access_stage = Stage::Access.to_string();
         let listed_since = |open: &QuarantineRow| {
             let wanted = open.cause == Cause::NoAccessList.to_string();
@@ -391,6 +406,19 @@ fn is_older(content: &PreparedContent, item: &QuarantineRow) -> bool {
     let refused = rows::version("quarantine", &item.version).ok();
     let version = content.version();
     version.zip(refused).is_some_and(|(version, refused)| version.order(&refused) == Some(Ordering::Less))
+}
+
+/// Does to the policy what a verdict over an access list says.
+fn obey(policy: &mut Option<Policy>, access: &AccessVerdict) {
+    match access {
+        AccessVerdict::Set { acl, version } => set_acl(policy, acl.clone(), version.clone()),
+        // The version stays: an older list that comes again must not look new beside one that can't be read.
+        AccessVerdict::Hide(_) => {
+            let version = policy.as_ref().map_or_else(Version::observed, |p| p.acl_version.clone());
+            set_acl(policy, Acl::nobody(), version);
+        }
+        _ => {}
+    }
 }
 
 fn set_acl(policy: &mut Option<Policy>, acl: Acl, acl_version: Version) {

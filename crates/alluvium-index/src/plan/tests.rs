@@ -2,6 +2,7 @@
 
 use alluvium_core::change::Origin;
 use alluvium_core::document::RefusedContent;
+use alluvium_core::fold::fold;
 use alluvium_core::hash::Sha256;
 use alluvium_core::id::DocId;
 
@@ -50,7 +51,7 @@ fn served() -> HashMap<String, Facts> {
 }
 
 fn planned(changes: Vec<Prepared>, facts: &HashMap<String, Facts>, context: &Context) -> Result<Plan> {
-    plan(Folded { changes, refused: vec![] }, facts, context)
+    plan(Folded { changes, ..Folded::default() }, facts, context)
 }
 
 #[test]
@@ -112,7 +113,11 @@ fn what_is_refused_beside_a_change_is_quarantined_unless_it_came_too_late() {
         let silent = AccessChange::Unsaid { default: None };
         (change(refusal(), silent), refused.refusal)
     };
-    let folded = |content| Folded { changes: vec![change(content, declared("g"))], refused: vec![beside()] };
+    let folded = |content| Folded {
+        changes: vec![change(content, declared("g"))],
+        refused: vec![beside()],
+        ..Folded::default()
+    };
     let both = plan(folded(delete), &served(), &context()).unwrap();
     assert_eq!((both.quarantine.len(), both.counts.quarantined, both.counts.deleted), (1, 1, 1));
     assert_eq!(both.quarantine.iter().filter(|row| row.resolved_seq.is_some()).count(), 0);
@@ -136,4 +141,62 @@ fn a_list_that_can_not_be_read_leaves_the_version_of_the_one_before() {
     let policies: Vec<_> = hidden.policies.iter().map(|row| row.policy().unwrap()).collect();
     let nobody = Policy { acl: Acl::nobody(), acl_version: version, deleted: None, erased: None };
     assert_eq!(policies, [nobody], "an older grant that comes again stays older");
+}
+
+/// Applies a plan to what is known.
+fn apply(facts: &mut Facts, plan: Plan) {
+    facts.policy = plan.policies.into_iter().next_back().or(facts.policy.take());
+    for item in plan.quarantine {
+        facts.open.retain(|open| open.id != item.id);
+        facts.open.extend(item.resolved_seq.is_none().then_some(item));
+    }
+}
+
+/// Who may read under which version, and whether a person is told of a list that can't be read.
+fn outcome(facts: &Facts) -> (Option<(Acl, Version)>, bool) {
+    let policy = facts.policy.as_ref().map(|row| row.policy().unwrap());
+    let told = facts.open.iter().any(|item| item.cause == Cause::BadAccessList.to_string());
+    (policy.map(|policy| (policy.acl, policy.acl_version)), told)
+}
+
+/// Every sequence of up to four access changes comes to the same in one batch as one by one. A list that can't
+/// be read must not be undone by an older one behind it, nor take with it the version of one before it.
+#[test]
+fn access_changes_of_one_batch_come_to_what_they_come_to_alone() {
+    let version = |value| Version { kind: VersionKind::Producer, value, incarnation: String::new() };
+    let list = |value, reader| AccessChange::Declared { version: version(value), acl: acl(reader) };
+    let unreadable = AccessChange::Unreadable(Refusal::new(Stage::Access, Cause::BadAccessList, "x"));
+    let alphabet = [
+        list(5, "five"),
+        list(7, "seven"),
+        list(9, "nine"),
+        unreadable,
+        AccessChange::Unsaid { default: Some(acl("default")) },
+    ];
+    let mut known = vec![Facts::default()];
+    for value in [4, 7, 8] {
+        let policy = Policy { acl: acl("seven"), acl_version: version(value), deleted: None, erased: None };
+        let policy = Some(PolicyRow::of("s/a", "s", &policy, 1, 1));
+        known.push(Facts { policy, ..Facts::default() });
+    }
+    let sequences = (0..4).fold(vec![vec![]], |longer: Vec<Vec<&AccessChange>>, _| {
+        let one_more = longer.iter().flat_map(|sequence| {
+            alphabet.iter().map(|access| sequence.iter().copied().chain([access]).collect())
+        });
+        longer.iter().filter(|sequence| sequence.len() < 3).cloned().chain(one_more).collect()
+    });
+    for sequence in sequences {
+        let changes: Vec<_> =
+            sequence.iter().map(|access| change(PreparedContent::Unsaid, (*access).clone())).collect();
+        for known in &known {
+            let (mut alone, mut folded) = (known.clone(), known.clone());
+            for change in changes.clone() {
+                let facts = HashMap::from([("s/a".to_owned(), alone.clone())]);
+                apply(&mut alone, planned(vec![change], &facts, &context()).unwrap());
+            }
+            let facts = HashMap::from([("s/a".to_owned(), folded.clone())]);
+            apply(&mut folded, plan(fold(changes.clone()), &facts, &context()).unwrap());
+            assert_eq!(outcome(&folded), outcome(&alone), "{sequence:#?} over {:?}", outcome(known));
+        }
+    }
 }
