@@ -3,6 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -19,6 +20,7 @@ pub(crate) struct Broker {
     folder: tempfile::TempDir,
     port: u16,
     process: Option<Child>,
+    producer: OnceLock<BaseProducer>,
 }
 
 /// A message: a partition where it matters, a key and a value.
@@ -28,7 +30,7 @@ impl Broker {
     pub(crate) fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("alluvium-broker-").tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut broker = Self { folder, port, process: None };
+        let mut broker = Self { folder, port, process: None, producer: OnceLock::new() };
         broker.restart();
         broker
     }
@@ -61,7 +63,7 @@ impl Broker {
             .stdout(log.try_clone().unwrap())
             .stderr(log);
         self.process = Some(command.spawn().unwrap());
-        let mut connect = || TcpStream::connect(self.address()).ok();
+        let connect = || TcpStream::connect(self.address()).ok();
         until(|| connect().map(drop), "answer of the broker");
     }
 
@@ -80,13 +82,18 @@ impl Broker {
         config
     }
 
-    fn admin<T>(&self, work: impl AsyncFnOnce(AdminClient<DefaultClientContext>, AdminOptions) -> T) -> T {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let options =
-                AdminOptions::new().operation_timeout(Some(DEADLINE)).request_timeout(Some(DEADLINE));
-            work(self.config().create().unwrap(), options).await
-        })
+    /// On a thread of its own, as the caller may be in the middle of a runtime.
+    fn admin<T: Send>(
+        &self,
+        work: impl AsyncFnOnce(AdminClient<DefaultClientContext>, AdminOptions) -> T + Send,
+    ) -> T {
+        let admin = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let options = AdminOptions::new().operation_timeout(Some(DEADLINE));
+            let options = options.request_timeout(Some(DEADLINE));
+            runtime.block_on(work(self.config().create().unwrap(), options))
+        };
+        std::thread::scope(|scope| scope.spawn(admin).join().unwrap())
     }
 
     pub(crate) fn create_topic(&self, topic: &str, partitions: i32) {
@@ -106,9 +113,11 @@ impl Broker {
 
     /// Sends records, and waits until the broker has all of them.
     pub(crate) fn send(&self, topic: &str, records: &[Record<'_>]) {
-        let mut config = self.config();
-        config.set("acks", "all").set("enable.idempotence", "true").set("message.max.bytes", "40000000");
-        let producer: BaseProducer = config.create().unwrap();
+        let producer = self.producer.get_or_init(|| {
+            let mut config = self.config();
+            config.set("acks", "all").set("message.max.bytes", "40000000").set("linger.ms", "0");
+            config.set("reconnect.backoff.max.ms", "200").create().unwrap()
+        });
         for (partition, key, value) in records {
             let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic);
             (record.partition, record.key, record.payload) = (*partition, *key, *value);

@@ -20,9 +20,11 @@ mod client;
 mod convert;
 mod log;
 mod mirror;
+mod reach;
 mod settings;
 mod source;
 mod worker;
 
+pub use reach::cannot_replay;
 pub use settings::{KafkaMode, KafkaSpec, OffsetLost};
 pub use source::KafkaSource;

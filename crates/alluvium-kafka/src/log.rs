@@ -35,6 +35,11 @@ pub(crate) struct Partition {
 }
 
 impl Partition {
+    /// Whether no checkpoint knows it.
+    pub(crate) fn is_new(&self) -> bool {
+        self.reported.is_none()
+    }
+
     /// Whether a backfill has read it.
     pub(crate) fn is_done(&self) -> bool {
         self.end.is_some_and(|end| self.next >= end)

@@ -288,11 +288,16 @@ fn kafka(
     positions: BTreeMap<String, u64>,
     again: Vec<Again>,
 ) -> Result<KafkaSource, RunError> {
+    Ok(KafkaSource::new(kafka_spec(spec, settings), mode, positions, again, Arc::new(SystemClock))?)
+}
+
+/// What is read of Kafka, and from whom.
+pub(crate) fn kafka_spec(spec: &SourceSpec, settings: &KafkaSettings) -> KafkaSpec {
     // The only one so far; the match will not let another one pass for it.
     let EventFormat::DocumentChange = settings.format;
     let texts = |values: &[Value<String>]| values.iter().map(|value| value.expose().clone()).collect();
     let properties = settings.properties.iter().map(|(key, value)| (key.clone(), value.expose().clone()));
-    let kafka = KafkaSpec {
+    KafkaSpec {
         name: spec.name.expose().clone(),
         brokers: texts(&settings.brokers),
         topics: texts(&settings.topics),
@@ -305,8 +310,7 @@ fn kafka(
             alluvium_config::OffsetLost::Earliest => OffsetLost::Earliest,
         },
         properties: properties.collect(),
-    };
-    Ok(KafkaSource::new(kafka, mode, positions, again, Arc::new(SystemClock))?)
+    }
 }
 
 fn filesystem(spec: &SourceSpec, settings: &FilesystemSettings, allow_deletes: bool) -> FilesystemSpec {

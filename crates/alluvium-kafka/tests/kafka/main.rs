@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 #[path = "../../../../tests/harness/broker.rs"]
+#[allow(dead_code, reason = "the tests of the program use it, too, and other parts of it")]
 mod broker;
 mod group;
 mod lost;

@@ -47,7 +47,7 @@ fn send_mixed(broker: &Broker) -> Vec<&'static str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_message_is_a_change() {
-    let broker = started(2).await;
+    let broker = started(2);
     let spec = spec(&broker);
     let verbs = send_mixed(&broker);
     broker.send(TOPIC, &[(Some(1), Some(b"e"), Some(event("e", "five").as_bytes()))]);
@@ -69,7 +69,7 @@ async fn every_message_is_a_change() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reading_goes_on_at_every_position() {
-    let broker = started(1).await;
+    let broker = started(1);
     let (verbs, spec) = (send_mixed(&broker), spec(&broker));
     let whole = backfill(&spec, &Checkpoint::default(), Room { bytes: 1, changes: 1 }).await;
     assert_eq!(whole.verbs, verbs);
@@ -87,7 +87,7 @@ async fn reading_goes_on_at_every_position() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backfill_ends_at_the_ends_that_it_saw() {
-    let broker = started(1).await;
+    let broker = started(1);
     send(&broker, &[("a", "1"), ("b", "2"), ("c", "3")]);
     let mut source = source(&spec(&broker), KafkaMode::Backfill, &Checkpoint::default());
     let mut read = Read::default();
@@ -101,8 +101,8 @@ async fn a_backfill_ends_at_the_ends_that_it_saw() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn topics_are_read_one_after_the_other_and_must_be_there() {
-    let broker = started(1).await;
+async fn topics_are_read_one_after_the_other() {
+    let broker = started(1);
     broker.create_topic("more", 2);
     send(&broker, &[("a", "1")]);
     broker.send("more", &[(Some(1), Some(b"b"), Some(event("b", "2").as_bytes()))]);
@@ -116,7 +116,7 @@ async fn topics_are_read_one_after_the_other_and_must_be_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_are_tried_again_where_they_still_are() {
-    let broker = started(1).await;
+    let broker = started(1);
     send_mixed(&broker);
     let first = backfill(&spec(&broker), &Checkpoint::default(), ROOM).await;
     let again = |number: usize, position: &str| {
@@ -150,11 +150,8 @@ async fn messages_are_tried_again_where_they_still_are() {
 }
 
 /// A broker with the topic.
-pub(super) async fn started(partitions: i32) -> Broker {
-    let start = move || {
-        let broker = Broker::start();
-        broker.create_topic(TOPIC, partitions);
-        broker
-    };
-    tokio::task::spawn_blocking(start).await.unwrap()
+pub(super) fn started(partitions: i32) -> Broker {
+    let broker = Broker::start();
+    broker.create_topic(TOPIC, partitions);
+    broker
 }
