@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Broker, Pipeline, Process, World, poll};
+use crate::harness::{Broker, Pipeline, Process, World, poll, repository};
 
 const TOPIC: &str = "documents";
 const STAFF: &[&str] = &["group:staff"];
@@ -61,6 +61,14 @@ fn await_texts(world: &World, principals: &[&str], expected: &[&str]) {
     poll(&format!("index of {expected:?} for {principals:?}"), || {
         (texts(world, principals) == expected).then_some(())
     });
+}
+
+#[test]
+fn the_example_of_a_pipeline_is_valid() {
+    let world = World::new();
+    let example = repository().join("pipelines/kafka.toml");
+    let result = world.run(&["validate", example.to_str().unwrap(), "--format", "json"]).expect(0).json();
+    assert_eq!(result["sources"], json!(["events"]));
 }
 
 #[test]

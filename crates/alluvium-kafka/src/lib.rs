@@ -18,6 +18,7 @@ mod again;
 mod backfill;
 mod client;
 mod convert;
+mod intake;
 mod log;
 mod mirror;
 mod reach;

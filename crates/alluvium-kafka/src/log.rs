@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use alluvium_core::checkpoint::CheckpointDelta;
 use alluvium_core::id::SourceName;
@@ -32,6 +33,8 @@ pub(crate) struct Partition {
     pub(crate) assigned: bool,
     /// Whether its position was compared with the log. Messages from before are not believed.
     pub(crate) checked: bool,
+    /// When it was last compared with the log's beginning.
+    looked_into: Option<Instant>,
 }
 
 impl Partition {
@@ -70,6 +73,21 @@ impl Partition {
     /// It is read from here on.
     pub(crate) fn place(&mut self, next: u64) {
         (self.next, self.started, self.checked) = (next, true, true);
+        self.look_into();
+    }
+
+    /// Whether messages of it are taken.
+    pub(crate) fn is_read(&self) -> bool {
+        self.assigned && self.checked
+    }
+
+    /// It was compared with the log's beginning just now.
+    pub(crate) fn look_into(&mut self) {
+        self.looked_into = Some(Instant::now());
+    }
+
+    pub(crate) fn looked_into(&self, within: Duration) -> bool {
+        self.looked_into.is_some_and(|at| at.elapsed() < within)
     }
 }
 
@@ -132,8 +150,8 @@ impl Log {
             let (life, reported) = newest_life(&self.checkpoint, topic, number);
             let next = reported.unwrap_or(0);
             let incarnation = name(topic, number, life);
-            let (end, started, assigned, checked) = (None, false, false, false);
-            Partition { incarnation, life, reported, next, end, started, assigned, checked }
+            let (end, started, assigned, checked, looked_into) = (None, false, false, false, None);
+            Partition { incarnation, life, reported, next, end, started, assigned, checked, looked_into }
         });
         (partition.assigned, partition.checked) = (true, false);
         partition
@@ -184,12 +202,12 @@ impl Log {
     pub(crate) fn report(&mut self, watermark: Option<Timestamp>) -> Vec<CheckpointDelta> {
         let source = self.source.clone();
         let all = self.topics.values_mut().flat_map(BTreeMap::values_mut);
-        let moved = all.filter(|p| p.has_news() || (watermark.is_some() && p.assigned && p.checked));
+        let moved = all.filter(|p| p.has_news() || (watermark.is_some() && p.is_read()));
         moved
             .map(|partition| CheckpointDelta {
                 source: source.clone(),
                 partition: partition.incarnation.clone(),
-                after: std::mem::replace(&mut partition.reported, Some(partition.next)),
+                after: partition.reported.replace(partition.next),
                 through: partition.next,
                 watermark,
             })

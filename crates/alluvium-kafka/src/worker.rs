@@ -11,19 +11,17 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use alluvium_connect::event::{Again, EventRules, Filling};
-use alluvium_core::change::DocumentChange;
 use alluvium_core::clock::Clock;
 use alluvium_core::source::{Room, SourceBatch, SourceError};
 use jiff::Timestamp;
-use rdkafka::Message;
+use rdkafka::Message as _;
 use rdkafka::consumer::{CommitMode, Consumer as _};
-use rdkafka::message::BorrowedMessage;
 use tokio::sync::oneshot;
 
 use crate::again::read_again;
 use crate::backfill::Backfill;
 use crate::client::{self, Consumer, Decision};
-use crate::convert::{Received, change};
+use crate::intake::Intake;
 use crate::log::Log;
 use crate::mirror::Mirror;
 use crate::settings::{KafkaMode, KafkaSpec};
@@ -67,23 +65,6 @@ pub(crate) struct Worker {
     down: Option<Instant>,
 }
 
-/// What becomes of messages.
-pub(crate) struct Intake {
-    rules: EventRules,
-    pub(crate) log: Log,
-    /// Whether partitions are to be compared with the log.
-    pub(crate) unsettled: bool,
-    /// A message that did not fit into the last batch.
-    carried: Option<Carried>,
-}
-
-struct Carried {
-    topic: String,
-    partition: i32,
-    offset: u64,
-    change: DocumentChange,
-}
-
 /// Whether a batch wants more.
 enum Step {
     More,
@@ -107,7 +88,7 @@ impl Worker {
             let topics: Vec<&str> = spec.topics.iter().map(String::as_str).collect();
             consumer.subscribe(&topics).map_err(|e| spec.broken(format!("subscribing: {e}")))?;
         }
-        let intake = Intake { rules, log: Log::new(name, checkpoint), unsettled: false, carried: None };
+        let intake = Intake::new(rules, Log::new(name, checkpoint));
         let backfill = (mode == KafkaMode::Backfill).then(|| Backfill::new(&spec.topics));
         let (failed, ended, paused, now) = (None, false, false, Instant::now());
         let (asked_at, looked_at, down) = (now, now, None);
@@ -156,7 +137,7 @@ impl Worker {
             return Some(Ok(None));
         }
         if !self.again.is_empty() {
-            let batch = read_again(&self.spec, &self.intake.rules, &self.intake.log, &mut self.again, room);
+            let batch = read_again(&self.spec, self.intake.rules(), &self.intake.log, &mut self.again, room);
             match batch {
                 Ok(batch) if batch.changes.is_empty() => {}
                 batch => return Some(batch.map(Some)),
@@ -195,13 +176,19 @@ impl Worker {
             return Ok(Step::More);
         }
         self.resume();
-        if filling.is_full() || self.intake.carried.is_some() {
+        if filling.is_full() || self.intake.carries() {
             return Ok(Step::Enough(None));
         }
         let waits = filling.is_empty() && !self.intake.log.has_news();
         match self.consumer.poll(if waits { POLL } else { Duration::ZERO }) {
             Some(Ok(message)) => {
                 self.down = None;
+                if let Some(next) = self.intake.gap_before(&message) {
+                    let bounds =
+                        client::bounds(&self.consumer, &self.spec, message.topic(), message.partition());
+                    let begins = bounds.inspect_err(|_| self.intake.leave_out(&message))?.0;
+                    self.intake.judge_gap(&message, begins > next);
+                }
                 self.intake.take(&message, filling)?;
             }
             Some(Err(error)) => self.hear(&error)?,
@@ -322,61 +309,5 @@ impl Worker {
             };
             !numbers.is_empty() && numbers.iter().all(read)
         })
-    }
-}
-
-impl Intake {
-    fn take(&mut self, message: &BorrowedMessage<'_>, filling: &mut Filling) -> Result<(), SourceError> {
-        let Some(partition) = self.log.get(message.topic(), message.partition()) else { return Ok(()) };
-        let offset = u64::try_from(message.offset()).unwrap_or(0);
-        if !partition.assigned || !partition.checked || offset < partition.next {
-            return Ok(());
-        }
-        if let Some(end) = partition.end.filter(|end| offset >= *end) {
-            partition.next = end;
-            return Ok(());
-        }
-        let change = change(&Received::of(message, &partition.incarnation), &self.rules)?;
-        match filling.take(change) {
-            None => partition.next = offset + 1,
-            Some(change) => {
-                let (topic, partition) = (message.topic().to_owned(), message.partition());
-                self.carried = Some(Carried { topic, partition, offset, change });
-            }
-        }
-        Ok(())
-    }
-
-    fn take_carried(&mut self, filling: &mut Filling) {
-        let Some(carried) = self.carried.take() else { return };
-        if let Some(partition) = self.log.get(&carried.topic, carried.partition) {
-            // The first change always fits.
-            let _ = filling.take(carried.change);
-            partition.next = carried.offset + 1;
-        }
-    }
-
-    /// A message that comes when nobody asked: its partition is placed anew.
-    fn leave_out(&mut self, message: &BorrowedMessage<'_>) {
-        if let Some(partition) = self.log.get(message.topic(), message.partition()) {
-            partition.checked = false;
-            self.unsettled = true;
-            self.forget_carried();
-        }
-    }
-
-    /// All partitions are placed anew.
-    pub(crate) fn doubt(&mut self) {
-        self.log.doubt();
-        self.unsettled = true;
-        self.forget_carried();
-    }
-
-    /// A carried message of a partition that is not ours or is placed anew comes again, if it is for us.
-    fn forget_carried(&mut self) {
-        let log = &mut self.log;
-        self.carried = self.carried.take().filter(|carried| {
-            log.get(&carried.topic, carried.partition).is_some_and(|p| p.assigned && p.checked)
-        });
     }
 }

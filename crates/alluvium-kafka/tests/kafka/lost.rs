@@ -39,6 +39,22 @@ async fn what_was_removed_unread_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_removed_while_a_topic_is_followed_is_told() {
+    let broker = started(1);
+    let mut source = source(&spec(&broker), KafkaMode::Follow, &Checkpoint::default());
+    send(&broker, &[("a", "1")]);
+    let mut read = Read::default();
+    read.follow(&mut source, 1).await;
+    // Longer than the source goes on fetching.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    send(&broker, &[("b", "2"), ("c", "3"), ("d", "4")]);
+    broker.remove_before(TOPIC, 0, 3);
+    let answer = tokio::time::timeout(DEADLINE, source.next(ROOM)).await.unwrap();
+    let said = answer.expect_err("it must not pass over them").to_string();
+    assert!(said.contains("the log begins at 3: 2 offsets were removed unread"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_topic_that_was_made_anew_is_told_and_read_as_another_one() {
     let mut broker = started(1);
     send(&broker, &[("a", "1"), ("b", "2")]);

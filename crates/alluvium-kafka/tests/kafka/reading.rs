@@ -2,8 +2,11 @@
 
 use super::*;
 
+/// A key and a value.
+type Message = (Option<Vec<u8>>, Option<Vec<u8>>);
+
 /// Good messages and bad ones, with their verbs.
-fn mixed() -> (Vec<(Option<Vec<u8>>, Option<Vec<u8>>)>, Vec<&'static str>) {
+fn mixed() -> (Vec<Message>, Vec<&'static str>) {
     let of = |key: &str, value: String| (Some(key.as_bytes().to_vec()), Some(value.into_bytes()));
     let acl = r#"{"schema":"alluvium.document_change.v1","op":"acl","id":"a","acl":{"readers":["b"]}}"#;
     let messages = vec![
