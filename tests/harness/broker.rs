@@ -97,9 +97,14 @@ impl Broker {
     }
 
     pub(crate) fn create_topic(&self, topic: &str, partitions: i32) {
+        self.create_topic_with(topic, partitions, &[]);
+    }
+
+    pub(crate) fn create_topic_with(&self, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
         self.admin(async |admin, options| {
             let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1))
                 .set("max.message.bytes", "40000000");
+            let new = settings.iter().fold(new, |new, (key, value)| new.set(key, value));
             admin.create_topics([&new], &options).await.unwrap().remove(0).unwrap();
         });
     }
@@ -125,6 +130,12 @@ impl Broker {
         }
         producer.flush(DEADLINE).unwrap();
         assert_eq!(producer.in_flight_count(), 0);
+    }
+
+    /// The first offset that a partition has, and the one after its last.
+    pub(crate) fn bounds(&self, topic: &str, partition: i32) -> (i64, i64) {
+        let consumer: BaseConsumer = self.config().create().unwrap();
+        consumer.fetch_watermarks(topic, partition, DEADLINE).unwrap()
     }
 
     /// What a group has committed of a partition.

@@ -1,5 +1,6 @@
 //! Checkpoints that the log does not reach any more.
 
+use super::broker::until;
 use super::reading::started;
 use super::*;
 
@@ -52,6 +53,32 @@ async fn what_is_removed_while_a_topic_is_followed_is_told() {
     let answer = tokio::time::timeout(DEADLINE, source.next(ROOM)).await.unwrap();
     let said = answer.expect_err("it must not pass over them").to_string();
     assert!(said.contains("the log begins at 3: 2 offsets were removed unread"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_goes_on_after_a_removal_without_a_word_is_found_out() {
+    let mut broker = Broker::start();
+    broker.create_topic_with(TOPIC, 1, &[("retention.ms", "1")]);
+    let mut source = source(&spec(&broker), KafkaMode::Follow, &Checkpoint::default());
+    send(&broker, &[("a", "1")]);
+    let mut read = Read::default();
+    read.follow(&mut source, 1).await;
+    // Longer than the source goes on fetching.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    send(&broker, &[("b", "2"), ("c", "3")]);
+    // It removes what is old as it starts.
+    broker.restart();
+    until(|| (broker.bounds(TOPIC, 0) == (3, 3)).then_some(()), "removal");
+    send(&broker, &[("d", "4")]);
+    let said = loop {
+        match tokio::time::timeout(DEADLINE, source.next(ROOM)).await.unwrap() {
+            Err(SourceError::Unavailable { .. }) => {}
+            Err(error) => break error.to_string(),
+            Ok(batch) => read.take(batch.unwrap()),
+        }
+    };
+    assert!(said.contains("the log begins at 3: 2 offsets were removed unread"), "{said}");
+    assert_eq!(read.verbs, ["a=1"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

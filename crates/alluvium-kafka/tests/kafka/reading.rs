@@ -104,6 +104,31 @@ async fn a_backfill_ends_at_the_ends_that_it_saw() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_grows_while_others_are_read_ends_where_it_did() {
+    let broker = started(2);
+    let record = |i: usize| (format!("d{i}"), event(&format!("d{i}"), "1"));
+    let send = |partition: i32, from: usize, count: usize| {
+        let events: Vec<_> = (from..from + count).map(record).collect();
+        let records = events.iter().map(|(id, e)| (Some(partition), Some(id.as_bytes()), Some(e.as_bytes())));
+        broker.send(TOPIC, &records.collect::<Vec<_>>());
+    };
+    send(0, 0, 2);
+    send(1, 2, 200);
+    // A few messages an answer, so that the other partition's come in between.
+    let few = ("fetch.message.max.bytes".to_owned(), "1000".to_owned());
+    let spec = KafkaSpec { properties: vec![few], ..spec(&broker) };
+    let mut source = source(&spec, KafkaMode::Backfill, &Checkpoint::default());
+    let mut read = Read::default();
+    while read.changes.is_empty() {
+        read.take(source.next(Room { changes: 1, ..ROOM }).await.unwrap().unwrap());
+    }
+    send(0, 202, 5);
+    drain(&mut source, ROOM).await.unwrap().into_iter().for_each(|batch| read.take(batch));
+    assert_eq!((read.position("documents/0"), read.position("documents/1")), (Some(2), Some(200)));
+    assert_eq!(read.changes.len(), 202);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn topics_are_read_one_after_the_other() {
     let broker = started(1);
     broker.create_topic("more", 2);
