@@ -39,7 +39,11 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Task {
     /// Bring what build, run and tests need into `.tools/`; quick when nothing is missing.
-    Setup,
+    Setup {
+        /// Also a Kafka-compatible broker for the tests; where there is none, it is built for minutes.
+        #[arg(long)]
+        broker: bool,
+    },
     /// Build, index the demo corpus with a real model, and search it as two people.
     Demo,
     /// Run the whole suite: formatting, dependencies, clippy, doc tests, tests.
@@ -60,7 +64,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let result = Workspace::locate().and_then(|workspace| match Arguments::parse().task {
-        Task::Setup => setup::run(&workspace, Needs::Tests),
+        Task::Setup { broker } => setup::run(&workspace, if broker { Needs::Suite } else { Needs::Tests }),
         Task::Demo => demo::run(&workspace),
         Task::Test { nextest } => test::run(&workspace, &nextest),
         Task::Bench { measures, size } => bench::run(&workspace, &measures, &size),

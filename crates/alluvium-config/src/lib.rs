@@ -13,6 +13,7 @@
 
 mod env;
 mod error;
+mod kafka;
 mod parse;
 mod places;
 mod reader;
@@ -24,6 +25,7 @@ mod uri;
 mod value;
 
 pub use error::{ConfigError, Problem};
+pub use kafka::{EventFormat, KafkaSettings, OffsetLost};
 pub use schema::json_schema;
 pub use source::{FilesystemSettings, JsonlInput, JsonlSettings, SourceKind, SourceSpec};
 pub use spec::{

@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use alluvium_config::{Durability, FilesystemSettings, JsonlInput, PdfEngine, PipelineSpec, SourceKind};
+use alluvium_config::{
+    Durability, EventFormat, FilesystemSettings, JsonlInput, OffsetLost, PdfEngine, PipelineSpec, SourceKind,
+};
 
 const SMALLEST: &str = r#"
 version = 1
@@ -67,6 +69,21 @@ fn lines_of_events() {
     assert_eq!(*events.path, JsonlInput::Stdin);
     let roots: Vec<_> = events.content_roots.iter().map(|root| root.expose().as_path()).collect();
     assert_eq!(roots, [Path::new("/etc/alluvium/a"), Path::new("/b")]);
+}
+
+#[test]
+fn topics_of_events() {
+    let kafka = "name = \"e\"\ntype = \"kafka\"\nbrokers = [\"b:9092\"]\ntopics = [\"t\"]\ngroup = \"g\"";
+    let spec = parse(&format!("{SMALLEST}[[source]]\n{kafka}"));
+    let SourceKind::Kafka(events) = &spec.source("e").unwrap().kind else { panic!() };
+    assert_eq!((events.format, events.offset_lost), (EventFormat::DocumentChange, OffsetLost::Stop));
+    assert_eq!((events.max_event_size, events.properties.len()), (16 << 20, 0));
+    let spec =
+        parse(&format!("{SMALLEST}[[source]]\n{kafka}\nproperties = {{ \"socket.timeout.ms\" = \"9\" }}"));
+    let SourceKind::Kafka(events) = &spec.source("e").unwrap().kind else { panic!() };
+    let properties: Vec<_> =
+        events.properties.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    assert_eq!(properties, [("socket.timeout.ms", "9")]);
 }
 
 #[test]
