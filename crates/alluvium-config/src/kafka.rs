@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use alluvium_core::access::Acl;
 use serde::Serialize;
 
+use crate::columns::{ColumnSettings, parse_columns};
 use crate::error::{ConfigError, Problem, nearest};
 use crate::parse::size;
 use crate::reader::{Reader, Text, quote};
@@ -22,6 +23,7 @@ pub(crate) const KAFKA: &[&str] = &[
     "topics",
     "group",
     "format",
+    "columns",
     "default_acl",
     "content_roots",
     "max_event_size",
@@ -71,7 +73,7 @@ pub(crate) const PROPERTIES: &[&str] = &[
 const BROKER: &str = "a broker such as \"kafka.example.org:9092\"";
 const TOPIC: &str = "the name of a topic, of letters, digits, '-', '_' and '.'";
 const GROUP: &str = "the consumer group, such as the pipeline's name";
-const FORMAT: &str = "a format of events: \"document_change\"";
+const FORMAT: &str = "a format of events: \"document_change\" or \"debezium\"";
 const OFFSET_LOST: &str = "\"stop\" or \"earliest\"";
 const PROPERTY: &str = "the value of a property of librdkafka, in quotes";
 
@@ -100,11 +102,13 @@ pub struct KafkaSettings {
 }
 
 /// What a message's value is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventFormat {
     /// The native change event.
     DocumentChange,
+    /// Row changes as Debezium captures them.
+    Debezium(Box<ColumnSettings>),
 }
 
 /// What to do where the log does not have what comes next: it was removed, or the topic was made anew.
@@ -118,21 +122,35 @@ pub enum OffsetLost {
 }
 
 pub(crate) fn parse_kafka(reader: &Reader<'_>, folder: &Path) -> Result<KafkaSettings, ConfigError> {
-    let formats = [("document_change", EventFormat::DocumentChange)];
-    let format = reader.text("format", FORMAT)?.map(|format| format.word(&formats)).transpose()?;
     let policies = [("stop", OffsetLost::Stop), ("earliest", OffsetLost::Earliest)];
     let lost = reader.text("offset_lost", OFFSET_LOST)?.map(|lost| lost.word(&policies)).transpose()?;
     Ok(KafkaSettings {
         brokers: parse_list(reader, "brokers", BROKER, broker)?,
         topics: parse_list(reader, "topics", TOPIC, topic)?,
         group: reader.required("group", GROUP)?.parse(group)?,
-        format: format.unwrap_or(EventFormat::DocumentChange),
+        format: parse_format(reader)?,
         default_acl: parse_acl(reader, "default_acl")?,
         content_roots: parse_content_roots(reader, folder)?,
         max_event_size: size(reader, "max_event_size", 16 << 20, 1)?,
         offset_lost: lost.unwrap_or(OffsetLost::Stop),
         properties: parse_properties(reader)?,
     })
+}
+
+fn parse_format(reader: &Reader<'_>) -> Result<EventFormat, ConfigError> {
+    let words = [("document_change", false), ("debezium", true)];
+    let rows = reader.text("format", FORMAT)?.map(|format| format.word(&words)).transpose()?;
+    if rows == Some(true) {
+        return Ok(EventFormat::Debezium(Box::new(parse_columns(reader)?)));
+    }
+    match reader.table("columns")? {
+        None => Ok(EventFormat::DocumentChange),
+        Some(_) => {
+            let expected = "no columns, or format = \"debezium\"".to_owned();
+            let found = "columns of a format that has none".to_owned();
+            Err(reader.error("columns", Problem::Wrong { expected, found, nearest: None }))
+        }
+    }
 }
 
 /// A list of at least one text, each of which is there once.

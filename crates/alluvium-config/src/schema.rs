@@ -283,8 +283,10 @@ shape! {
         #[schemars(length(min = 1))]
         group: String,
         /// What a message's value is.
-        #[schemars(extend("default" = "document_change"), regex(pattern = r"^document_change$|\$"))]
+        #[schemars(extend("default" = "document_change"), regex(pattern = r"^(document_change|debezium)$|\$"))]
         format: Option<String>,
+        /// With `debezium`: what the columns of a row are.
+        columns: Option<Box<Columns>>,
         /// The access list of documents that were never given one; without it they are quarantined.
         default_acl: Option<Acl>,
         /// Folders that events may take content from by reference, relative to this file.
@@ -299,6 +301,34 @@ shape! {
         offset_lost: Option<String>,
         /// Further properties of librdkafka.
         properties: Option<Properties>,
+    }
+}
+
+shape! {
+    /// What the columns of a captured row are.
+    struct Columns {
+        /// The column of the document's id; it is one of the key, too.
+        #[schemars(length(min = 1))]
+        id: String,
+        /// The column of the text.
+        #[schemars(length(min = 1))]
+        text: String,
+        /// The MIME type of the texts.
+        #[schemars(extend("default" = "text/plain"), regex(pattern = r"^text/(plain|markdown|html)$|\$"))]
+        media_type: Option<String>,
+        /// The column of the title.
+        #[schemars(length(min = 1))]
+        title: Option<String>,
+        /// The column that says where a person finds the document.
+        #[schemars(length(min = 1))]
+        uri: Option<String>,
+        /// The column of the principals that may read the document: a list, or a text that holds one as
+        /// JSON.
+        #[schemars(length(min = 1))]
+        readers: Option<String>,
+        /// Columns that become pairs to filter by.
+        #[schemars(extend("default" = []), inner(regex(pattern = r"^[^=\p{Cc}]+$")))]
+        metadata: Option<Vec<String>>,
     }
 }
 

@@ -76,7 +76,7 @@ fn topics_of_events() {
     let kafka = "name = \"e\"\ntype = \"kafka\"\nbrokers = [\"b:9092\"]\ntopics = [\"t\"]\ngroup = \"g\"";
     let spec = parse(&format!("{SMALLEST}[[source]]\n{kafka}"));
     let SourceKind::Kafka(events) = &spec.source("e").unwrap().kind else { panic!() };
-    assert_eq!((events.format, events.offset_lost), (EventFormat::DocumentChange, OffsetLost::Stop));
+    assert_eq!((&events.format, events.offset_lost), (&EventFormat::DocumentChange, OffsetLost::Stop));
     assert_eq!((events.max_event_size, events.properties.len()), (16 << 20, 0));
     let spec =
         parse(&format!("{SMALLEST}[[source]]\n{kafka}\nproperties = {{ \"socket.timeout.ms\" = \"9\" }}"));
@@ -139,4 +139,37 @@ fn the_hash_is_of_settings_not_of_formatting() {
 fn a_byte_order_mark_and_windows_line_ends_are_fine() {
     let text = format!("\u{feff}{}", SMALLEST.replace('\n', "\r\n"));
     assert_eq!(parse(&text).config_hash(), parse(SMALLEST).config_hash());
+}
+
+#[test]
+fn captured_rows_have_columns() {
+    let kafka = "name = \"e\"\ntype = \"kafka\"\nbrokers = [\"b:9092\"]\ntopics = [\"t\"]\ngroup = \"g\"";
+    let parsed = |more: &str| {
+        let text = format!("{SMALLEST}[[source]]\n{kafka}\n{more}\n");
+        PipelineSpec::parse(&text, Path::new("/etc/alluvium/p.toml"), &|_| None)
+    };
+    let spec =
+        parsed("format = \"debezium\"\ncolumns = { id = \"id\", text = \"body\", metadata = [\"team\"] }")
+            .unwrap();
+    let SourceKind::Kafka(pages) = &spec.source("e").unwrap().kind else { panic!() };
+    let EventFormat::Debezium(columns) = &pages.format else { panic!() };
+    assert_eq!((columns.id.expose().as_str(), columns.media_type.as_str()), ("id", "text/plain"));
+    assert_eq!(columns.metadata.len(), 1);
+    for (more, expected) in [
+        ("format = \"debezium\"", "a table that says what the columns are"),
+        ("format = \"debezium\"\ncolumns = { id = \"id\" }", "columns.text"),
+        ("columns = { id = \"id\", text = \"t\" }", "no columns, or format"),
+        ("format = \"debezium\"\ncolumns = { id = \"id\", text = \"t\", acl = \"x\" }", "acl"),
+        (
+            "format = \"debezium\"\ncolumns = { id = \"id\", text = \"t\", media_type = \"application/pdf\" }",
+            "text/plain",
+        ),
+        (
+            "format = \"debezium\"\ncolumns = { id = \"id\", text = \"t\", metadata = [\"a=b\"] }",
+            "equals sign",
+        ),
+    ] {
+        let error = parsed(more).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
 }

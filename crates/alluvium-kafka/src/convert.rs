@@ -1,6 +1,6 @@
 //! A message → a change. No message is lost: one that is no event is refused under an id of its own.
 
-use alluvium_connect::event::{EventError, EventRules, deletion, event_id, parse_event};
+use alluvium_connect::event::{EventError, EventRules, event_id};
 use alluvium_core::change::DocumentChange;
 use alluvium_core::hash::Sha256;
 use alluvium_core::quarantine::Cause;
@@ -75,18 +75,7 @@ fn read(message: &Received<'_>, rules: &EventRules) -> Result<DocumentChange, Ev
     let key = message.key.ok_or_else(|| {
         EventError::new("the message has no key; it must be the id of the document that the event changes")
     })?;
-    let key = std::str::from_utf8(key).map_err(|_| EventError::new("the message's key is not UTF-8"))?;
-    let Some(value) = message.value else {
-        return deletion(key, rules, message.log_version(), message.position());
-    };
-    let change = parse_event(value, rules, message.log_version(), message.position())?;
-    if change.doc_id.local() != key {
-        let [key, id] = [key, change.doc_id.local()].map(|id| id.chars().take(80).collect::<String>());
-        let detail =
-            format!("the message's key is {key:?}, and the event's id is {id:?}: they must be equal");
-        return Err(EventError::new(detail));
-    }
-    Ok(change)
+    rules.format.change(key, message.value, rules, message.log_version(), message.position())
 }
 
 #[cfg(test)]

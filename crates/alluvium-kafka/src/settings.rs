@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use alluvium_connect::event::EventFormat;
 use alluvium_core::access::Acl;
 use alluvium_core::id::SourceName;
 use alluvium_core::source::SourceError;
@@ -18,6 +19,8 @@ pub struct KafkaSpec {
     pub topics: Vec<String>,
     /// The consumer group.
     pub group: String,
+    /// What messages are.
+    pub format: EventFormat,
     /// The access list of documents that were never given one.
     pub default_acl: Option<Acl>,
     /// Folders that events may take content from by reference.

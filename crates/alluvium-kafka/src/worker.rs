@@ -81,8 +81,9 @@ impl Worker {
         mirror: Arc<Mirror>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SourceError> {
-        let KafkaSpec { name, default_acl, content_roots, max_event_size, .. } = spec.clone();
+        let KafkaSpec { name, default_acl, content_roots, max_event_size, format, .. } = spec.clone();
         let rules = EventRules::new(name.clone(), default_acl, content_roots, max_event_size)?;
+        let rules = rules.of_format(format);
         let consumer = client::consumer(&spec, mode)?;
         if mode == KafkaMode::Follow {
             let topics: Vec<&str> = spec.topics.iter().map(String::as_str).collect();

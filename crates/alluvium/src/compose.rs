@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alluvium_config::{
-    ChunkSpec, ConfigError, EventFormat, FilesystemSettings, JsonlInput, JsonlSettings, KafkaSettings,
-    PdfEngine, PipelineSpec, SourceKind, SourceSpec, Value,
+    ChunkSpec, ColumnSettings, ConfigError, EventFormat, FilesystemSettings, JsonlInput, JsonlSettings,
+    KafkaSettings, PdfEngine, PipelineSpec, SourceKind, SourceSpec, Value,
 };
-use alluvium_connect::event::Again;
+use alluvium_connect::event::{self, Again};
 use alluvium_connect::filesystem::{
     FilesystemFollow, FilesystemSource, FilesystemSpec, FollowSettings, Reprocess,
 };
@@ -293,8 +293,6 @@ fn kafka(
 
 /// What is read of Kafka, and from whom.
 pub(crate) fn kafka_spec(spec: &SourceSpec, settings: &KafkaSettings) -> KafkaSpec {
-    // The only one so far; the match will not let another one pass for it.
-    let EventFormat::DocumentChange = settings.format;
     let texts = |values: &[Value<String>]| values.iter().map(|value| value.expose().clone()).collect();
     let properties = settings.properties.iter().map(|(key, value)| (key.clone(), value.expose().clone()));
     KafkaSpec {
@@ -302,6 +300,10 @@ pub(crate) fn kafka_spec(spec: &SourceSpec, settings: &KafkaSettings) -> KafkaSp
         brokers: texts(&settings.brokers),
         topics: texts(&settings.topics),
         group: settings.group.expose().clone(),
+        format: match &settings.format {
+            EventFormat::DocumentChange => event::EventFormat::DocumentChange,
+            EventFormat::Debezium(columns) => event::EventFormat::Debezium(Box::new(columns_of(columns))),
+        },
         default_acl: settings.default_acl.as_ref().map(|acl| acl.expose().clone()),
         content_roots: settings.content_roots.iter().map(|root| root.expose().clone()).collect(),
         max_event_size: settings.max_event_size,
@@ -310,6 +312,19 @@ pub(crate) fn kafka_spec(spec: &SourceSpec, settings: &KafkaSettings) -> KafkaSp
             alluvium_config::OffsetLost::Earliest => OffsetLost::Earliest,
         },
         properties: properties.collect(),
+    }
+}
+
+fn columns_of(settings: &ColumnSettings) -> event::Columns {
+    let optional = |value: &Option<Value<String>>| value.as_ref().map(|value| value.expose().clone());
+    event::Columns {
+        id: settings.id.expose().clone(),
+        text: settings.text.expose().clone(),
+        media_type: settings.media_type.clone(),
+        title: optional(&settings.title),
+        uri: optional(&settings.uri),
+        readers: optional(&settings.readers),
+        metadata: settings.metadata.iter().map(|column| column.expose().clone()).collect(),
     }
 }
 

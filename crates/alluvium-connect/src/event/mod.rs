@@ -1,4 +1,5 @@
-//! The native change event: JSON → [`DocumentChange`], for every source that carries events.
+//! Events → [`DocumentChange`], for every source that carries them: the native change event, and what else
+//! a log's messages may be ([`EventFormat`]).
 //!
 //! Invariants:
 //! - What is no event, or names no document, is an [`EventError`]; the source refuses it under an id of
@@ -9,7 +10,9 @@
 //! - A reference is read beneath the declared folders only ([`ContentRoots`]).
 
 mod again;
+mod debezium;
 mod filling;
+mod format;
 mod reference;
 mod shape;
 
@@ -27,7 +30,9 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
 pub use again::Again;
+pub use debezium::Columns;
 pub use filling::Filling;
+pub use format::EventFormat;
 pub use reference::ContentRoots;
 use shape::{Content, Event, Op};
 
@@ -42,6 +47,8 @@ pub struct EventRules {
     pub content_roots: ContentRoots,
     /// The most bytes of content.
     pub max_content: u64,
+    /// What the messages of a log are. A line of a file is a native event.
+    pub format: EventFormat,
 }
 
 impl EventRules {
@@ -57,7 +64,13 @@ impl EventRules {
             source_name: source.to_string(),
             message: format!("default_acl: {e}"),
         })?;
-        Ok(Self { source, default_acl, content_roots: ContentRoots::new(content_roots), max_content })
+        let content_roots = ContentRoots::new(content_roots);
+        Ok(Self { source, default_acl, content_roots, max_content, format: EventFormat::DocumentChange })
+    }
+
+    /// The same for messages of another format.
+    pub fn of_format(self, format: EventFormat) -> Self {
+        Self { format, ..self }
     }
 }
 
@@ -104,7 +117,21 @@ pub fn parse_event(
     log: Version,
     position: String,
 ) -> Result<DocumentChange, EventError> {
-    let event: Event = serde_json::from_slice(bytes).map_err(|e| EventError::new(e.to_string()))?;
+    convert(native(bytes)?, Sha256::of(bytes), rules, log, position)
+}
+
+fn native(bytes: &[u8]) -> Result<Event, EventError> {
+    serde_json::from_slice(bytes).map_err(|e| EventError::new(e.to_string()))
+}
+
+/// The change that an event says; `hash` is that of the bytes that it was read from.
+fn convert(
+    event: Event,
+    hash: Sha256,
+    rules: &EventRules,
+    log: Version,
+    position: String,
+) -> Result<DocumentChange, EventError> {
     let doc_id = doc_id(&event.id, rules)?;
     check(&event)?;
     let version = event.version.map_or(log, producer);
@@ -125,7 +152,7 @@ pub fn parse_event(
             })),
             Err(refusal) => {
                 // The event's own hash: the same event refused again is the same item.
-                ContentChange::Refused { version, refusal, hash: Some(Sha256::of(bytes)) }
+                ContentChange::Refused { version, refusal, hash: Some(hash) }
             }
         }),
         (Op::Delete, _) => Some(ContentChange::Delete { version }),

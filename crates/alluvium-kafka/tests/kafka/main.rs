@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alluvium_connect::conformance::drain;
-use alluvium_connect::event::Again;
+use alluvium_connect::event::{Again, EventFormat};
 use alluvium_core::access::Acl;
 use alluvium_core::change::{ContentChange, DocumentChange};
 use alluvium_core::checkpoint::{Checkpoint, CheckpointDelta};
@@ -36,6 +36,7 @@ fn spec(broker: &Broker) -> KafkaSpec {
         brokers: vec![broker.address()],
         topics: vec![TOPIC.to_owned()],
         group: "readers".to_owned(),
+        format: EventFormat::DocumentChange,
         default_acl: Some(Acl { readers: vec!["default".to_owned()], ..Acl::default() }),
         content_roots: Vec::new(),
         max_event_size: 400,
