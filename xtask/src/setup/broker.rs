@@ -1,7 +1,8 @@
 //! A Kafka-compatible broker, for the tests of the Kafka source.
 
 use std::env;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -17,7 +18,8 @@ const VERSION: &str = "0.8.1";
 /// The first minor version of Rust that compiles it; the one that this project is pinned to does not.
 const LEAST: (u32, u32) = (1, 96);
 
-/// Finds a broker, or builds one into `.tools/bin` where a toolchain that is new enough is installed.
+/// Finds a broker, or puts one into `.tools/bin`: one that another clone has built, or one that is built now
+/// where a toolchain that is new enough is installed.
 pub(super) fn ensure(workspace: &Workspace) -> Result<()> {
     if let Some(named) = env::var_os(VARIABLE).map(PathBuf::from) {
         if runs(Command::new(&named).arg("--version")) {
@@ -29,6 +31,20 @@ pub(super) fn ensure(workspace: &Workspace) -> Result<()> {
     if runs(&mut workspace.program(NAME, &["--version"])) {
         return Ok(());
     }
+    // Beside the builds, so that it outlives this clone.
+    let folder = workspace.target.join(format!("{NAME}-{VERSION}"));
+    let program = folder.join("bin").join(NAME);
+    if !runs(Command::new(&program).arg("--version")) {
+        build(workspace, &folder)?;
+    }
+    let ours = workspace.tools().join("bin");
+    fs::create_dir_all(&ours)?;
+    fs::copy(&program, ours.join(NAME)).with_context(|| format!("cannot copy {}", program.display()))?;
+    Ok(())
+}
+
+/// Builds it into a folder, with the newest toolchain that is installed.
+fn build(workspace: &Workspace, folder: &Path) -> Result<()> {
     let listed = output_of(Command::new("rustup").args(["toolchain", "list"])).unwrap_or_default();
     let versions = listed.lines().filter_map(|line| {
         let name = line.split_whitespace().next()?;
@@ -53,7 +69,7 @@ pub(super) fn ensure(workspace: &Workspace) -> Result<()> {
     for compiler in ["RUSTC", "RUSTDOC", "CARGO"] {
         install.env_remove(compiler);
     }
-    run(install.arg("--root").arg(workspace.tools()))
+    run(install.arg("--root").arg(folder))
         .with_context(|| format!("a broker that is built elsewhere can be named by {VARIABLE}"))
 }
 
