@@ -20,6 +20,7 @@ mod harness;
 mod hostile;
 mod increments;
 mod interrupted;
+mod kafka;
 mod killed;
 mod maintain;
 mod provenance;

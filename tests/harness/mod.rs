@@ -1,5 +1,7 @@
 //! A folder with documents and a pipeline file, and the program run over it.
 
+#[allow(dead_code, reason = "the tests of the Kafka source use it, too, and other parts of it")]
+mod broker;
 mod command_names;
 mod events;
 mod hits;
@@ -25,6 +27,7 @@ use std::sync::Mutex;
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub(crate) use broker::Broker;
 pub(crate) use command_names::COMMANDS;
 pub(crate) use events::{EVENT_FILE, EVENTS, event};
 pub(crate) use hits::Hit;

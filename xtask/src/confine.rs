@@ -32,7 +32,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("alluvium-runtime", &["alluvium-core"]),
     ("alluvium-extract", ADAPTER),
     ("alluvium-connect", ADAPTER),
-    ("alluvium-kafka", ADAPTER),
+    // It carries the same events as the other sources, and passes their conformance suite.
+    ("alluvium-kafka", &["alluvium-core", "alluvium-connect"]),
     ("alluvium-embed", ADAPTER),
     ("alluvium-index", ADAPTER),
     ("alluvium", &["alluvium-*"]),

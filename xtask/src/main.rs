@@ -2,6 +2,7 @@
 //!
 //! - `setup` brings what build, run and tests need into `.tools/`; the other commands call it first.
 //! - `demo` builds, indexes the demo corpus and searches it as two people.
+//! - `kafka-demo` does the same through a broker, and shows how searches follow changes.
 //! - `test` is the whole suite, as CI runs it.
 //! - `bench` measures, and writes `BENCHMARKS.md`.
 
@@ -16,6 +17,7 @@ mod cargo;
 mod confine;
 mod demo;
 mod folder;
+mod kafka_demo;
 mod one_build;
 mod setup;
 mod test;
@@ -39,9 +41,15 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Task {
     /// Bring what build, run and tests need into `.tools/`; quick when nothing is missing.
-    Setup,
+    Setup {
+        /// Also a Kafka-compatible broker for the tests; where there is none, it is built for minutes.
+        #[arg(long)]
+        broker: bool,
+    },
     /// Build, index the demo corpus with a real model, and search it as two people.
     Demo,
+    /// Build, send the demo corpus to a Kafka broker as change events, and search while a daemon follows.
+    KafkaDemo,
     /// Run the whole suite: formatting, dependencies, clippy, doc tests, tests.
     Test {
         /// Arguments for nextest, after `--`: a part of a test's name, for example.
@@ -60,8 +68,9 @@ enum Task {
 
 fn main() -> ExitCode {
     let result = Workspace::locate().and_then(|workspace| match Arguments::parse().task {
-        Task::Setup => setup::run(&workspace, Needs::Tests),
+        Task::Setup { broker } => setup::run(&workspace, if broker { Needs::Suite } else { Needs::Tests }),
         Task::Demo => demo::run(&workspace),
+        Task::KafkaDemo => kafka_demo::run(&workspace),
         Task::Test { nextest } => test::run(&workspace, &nextest),
         Task::Bench { measures, size } => bench::run(&workspace, &measures, &size),
     });

@@ -3,6 +3,7 @@
 //! Each step first asks whether there is anything to do. Files are compared with what a stamp
 //! remembers of them (size and time), so that a run with nothing to do hashes nothing.
 
+mod broker;
 mod documents;
 mod nextest;
 mod protoc;
@@ -27,8 +28,10 @@ const STAGING_PREFIX: &str = ".setup-";
 pub(crate) enum Needs {
     /// To build and run.
     Demo,
-    /// To run the tests as well.
+    /// To run the tests as well, but for those that need a broker.
     Tests,
+    /// To run all of them.
+    Suite,
 }
 
 /// Brings what is missing.
@@ -42,9 +45,12 @@ pub(crate) fn run(workspace: &Workspace, needs: Needs) -> Result<()> {
     runtime_library(workspace, &mut stamp)?;
     models(workspace, &mut stamp)?;
     documents::ensure(workspace, &mut stamp)?;
-    if needs == Needs::Tests {
+    if needs != Needs::Demo {
         nextest::ensure(workspace)?;
         python::ensure(workspace, &mut stamp)?;
+    }
+    if needs == Needs::Suite {
+        broker::ensure(workspace)?;
     }
     println!("setup: everything is in {} ({:.1} s)", tools.display(), start.elapsed().as_secs_f64());
     Ok(())

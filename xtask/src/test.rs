@@ -36,7 +36,7 @@ fn stages(workspace: &Workspace, nextest: &[String], times: &mut Times) -> Resul
         result
     };
     let cargo = |args: &[&str]| run_command(&mut workspace.cargo(args));
-    stage("setup", &mut || setup::run(workspace, Needs::Tests))?;
+    stage("setup", &mut || setup::run(workspace, Needs::Suite))?;
     stage("format", &mut || cargo(&["fmt", "--all", "--check"]))?;
     stage("dependencies", &mut || {
         confine::check(workspace)?;

@@ -11,8 +11,10 @@
 //! Deliberately absent: what only the world can tell (does the root exist, does the model's limit allow
 //! `chunk.max_tokens`). Whoever finds out reports it with [`PipelineSpec::at_key`].
 
+mod columns;
 mod env;
 mod error;
+mod kafka;
 mod parse;
 mod places;
 mod reader;
@@ -23,7 +25,9 @@ mod units;
 mod uri;
 mod value;
 
+pub use columns::ColumnSettings;
 pub use error::{ConfigError, Problem};
+pub use kafka::{EventFormat, KafkaSettings, OffsetLost};
 pub use schema::json_schema;
 pub use source::{FilesystemSettings, JsonlInput, JsonlSettings, SourceKind, SourceSpec};
 pub use spec::{

@@ -195,6 +195,7 @@ shape! {
 enum Source {
     Filesystem(Filesystem),
     Jsonl(Jsonl),
+    Kafka(Kafka),
 }
 
 shape! {
@@ -254,6 +255,89 @@ shape! {
         max_event_size: Option<String>,
     }
 }
+
+shape! {
+    /// Kafka topics of change events.
+    struct Kafka {
+        /// The source's name, of which there is one; it starts the ids of its documents.
+        #[schemars(regex(pattern = r"^[A-Za-z0-9._-]{1,64}$|\$"))]
+        name: String,
+        /// What is read.
+        #[schemars(rename = "type", regex(pattern = r"^kafka$|\$"))]
+        kind: String,
+        /// Brokers to ask first, each `host:port`.
+        #[schemars(
+            length(min = 1),
+            extend("uniqueItems" = true),
+            inner(regex(pattern = r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$|\$"))
+        )]
+        brokers: Vec<String>,
+        /// The topics.
+        #[schemars(
+            length(min = 1),
+            extend("uniqueItems" = true),
+            inner(regex(pattern = r"^[A-Za-z0-9._-]{1,249}$|\$"))
+        )]
+        topics: Vec<String>,
+        /// The consumer group. Its committed offsets show the lag; what is read next, the index knows.
+        #[schemars(length(min = 1))]
+        group: String,
+        /// What a message's value is.
+        #[schemars(extend("default" = "document_change"), regex(pattern = r"^(document_change|debezium)$|\$"))]
+        format: Option<String>,
+        /// With `debezium`: what the columns of a row are.
+        columns: Option<Box<Columns>>,
+        /// The access list of documents that were never given one; without it they are quarantined.
+        default_acl: Option<Acl>,
+        /// Folders that events may take content from by reference, relative to this file.
+        #[schemars(extend("default" = []))]
+        content_roots: Option<Vec<String>>,
+        /// Larger messages are quarantined.
+        #[schemars(extend("default" = "16MiB"), regex(pattern = r"^[0-9]+([KMGT]iB|[kKMGT]?B)$|\$"))]
+        max_event_size: Option<String>,
+        /// What to do where the log does not have what comes next, because it was removed or the topic was
+        /// made anew: stop with an error, or go on with the earliest message that there is.
+        #[schemars(extend("default" = "stop"), regex(pattern = r"^(stop|earliest)$|\$"))]
+        offset_lost: Option<String>,
+        /// Further properties of librdkafka.
+        properties: Option<Properties>,
+    }
+}
+
+shape! {
+    /// What the columns of a captured row are.
+    struct Columns {
+        /// The column of the document's id; it is one of the key, too.
+        #[schemars(length(min = 1))]
+        id: String,
+        /// The column of the text.
+        #[schemars(length(min = 1))]
+        text: String,
+        /// The MIME type of the texts.
+        #[schemars(extend("default" = "text/plain"), regex(pattern = r"^text/(plain|markdown|html)$|\$"))]
+        media_type: Option<String>,
+        /// The column of the title.
+        #[schemars(length(min = 1))]
+        title: Option<String>,
+        /// The column that says where a person finds the document.
+        #[schemars(length(min = 1))]
+        uri: Option<String>,
+        /// The column of the principals that may read the document: a list, or a text that holds one as
+        /// JSON.
+        #[schemars(length(min = 1))]
+        readers: Option<String>,
+        /// Columns that become pairs to filter by.
+        #[schemars(extend("default" = []), inner(regex(pattern = r"^[^=\p{Cc}]+$")))]
+        metadata: Option<Vec<String>>,
+    }
+}
+
+/// Further properties of librdkafka; those that are harmless.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only the shape is used")]
+struct Properties(
+    #[schemars(extend("propertyNames" = {"enum": crate::kafka::PROPERTIES}))] BTreeMap<String, String>,
+);
 
 shape! {
     /// Who may read. Deny wins; principals are compared exactly.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use toml::de::DeTable;
 
 use crate::error::{ConfigError, Problem};
+use crate::kafka::{KAFKA, KafkaSettings, parse_kafka};
 use crate::parse::size;
 use crate::reader::{Context, Reader, Text, quote};
 use crate::units::Reason;
@@ -20,7 +21,7 @@ pub(crate) const JSONL: &[&str] = &["name", "type", "path", "default_acl", "cont
 pub(crate) const ACL: &[&str] = &["readers", "denied", "tenant", "classification"];
 
 const NAME: &str = "a name that no other source has, of letters, digits, '-', '_' and '.'";
-const TYPE: &str = "a supported type of source: \"filesystem\" or \"jsonl\"";
+const TYPE: &str = "a supported type of source: \"filesystem\", \"jsonl\" or \"kafka\"";
 const ROOT: &str = "the folder that holds the documents";
 const EVENTS: &str = "a file of change events, or \"-\" for standard input";
 const CONTENT_ROOT: &str = "a folder that events may take content from";
@@ -45,14 +46,16 @@ pub enum SourceKind {
     Filesystem(FilesystemSettings),
     /// Lines of change events.
     Jsonl(JsonlSettings),
+    /// Kafka topics of change events.
+    Kafka(KafkaSettings),
 }
 
 impl SourceKind {
-    /// What a source of events reads; `None` for other sources.
+    /// What a source of lines reads; `None` for other sources.
     pub fn event_input(&self) -> Option<&JsonlInput> {
         match self {
             Self::Jsonl(jsonl) => Some(&*jsonl.path),
-            Self::Filesystem(_) => None,
+            Self::Filesystem(_) | Self::Kafka(_) => None,
         }
     }
 
@@ -130,11 +133,12 @@ pub(crate) fn parse_sources(top: &Reader<'_>, folder: &Path) -> Result<Vec<Sourc
 enum Type {
     Filesystem,
     Jsonl,
+    Kafka,
 }
 
 /// The type decides which keys there are, so a type that is not supported is named before its keys are.
 fn parse_kind(reader: &Reader<'_>, folder: &Path) -> Result<SourceKind, ConfigError> {
-    let words = [("filesystem", Type::Filesystem), ("jsonl", Type::Jsonl)];
+    let words = [("filesystem", Type::Filesystem), ("jsonl", Type::Jsonl), ("kafka", Type::Kafka)];
     match reader.text("type", TYPE)?.map(|text| text.word(&words)).transpose()? {
         Some(Type::Filesystem) => {
             reader.check_keys(FILESYSTEM)?;
@@ -144,6 +148,10 @@ fn parse_kind(reader: &Reader<'_>, folder: &Path) -> Result<SourceKind, ConfigEr
             reader.check_keys(JSONL)?;
             parse_jsonl(reader, folder).map(SourceKind::Jsonl)
         }
+        Some(Type::Kafka) => {
+            reader.check_keys(KAFKA)?;
+            parse_kafka(reader, folder).map(SourceKind::Kafka)
+        }
         None => {
             reader.check_keys(FILESYSTEM)?;
             Err(reader.missing("type", TYPE))
@@ -152,7 +160,7 @@ fn parse_kind(reader: &Reader<'_>, folder: &Path) -> Result<SourceKind, ConfigEr
 }
 
 /// A path of the file, joined to the file's folder.
-fn local_path(path: &str, folder: &Path) -> Result<PathBuf, Reason> {
+pub(crate) fn local_path(path: &str, folder: &Path) -> Result<PathBuf, Reason> {
     match path {
         "" => Err("is empty".into()),
         path if path.contains("://") => Err("is not a local path".into()),
@@ -165,14 +173,21 @@ fn parse_jsonl(reader: &Reader<'_>, folder: &Path) -> Result<JsonlSettings, Conf
         "-" => Ok(JsonlInput::Stdin),
         path => local_path(path, folder).map(JsonlInput::File),
     })?;
-    let roots = reader.texts("content_roots", CONTENT_ROOT)?.unwrap_or_default();
-    let root = |text: Text<'_>| text.parse(|root| local_path(root, folder));
     Ok(JsonlSettings {
         path,
         default_acl: parse_acl(reader, "default_acl")?,
-        content_roots: roots.into_iter().map(root).collect::<Result<_, _>>()?,
+        content_roots: parse_content_roots(reader, folder)?,
         max_event_size: size(reader, "max_event_size", 64 << 20, 1)?,
     })
+}
+
+pub(crate) fn parse_content_roots(
+    reader: &Reader<'_>,
+    folder: &Path,
+) -> Result<Vec<Value<PathBuf>>, ConfigError> {
+    let roots = reader.texts("content_roots", CONTENT_ROOT)?.unwrap_or_default();
+    let root = |text: Text<'_>| text.parse(|root| local_path(root, folder));
+    roots.into_iter().map(root).collect()
 }
 
 fn parse_filesystem(reader: &Reader<'_>, folder: &Path) -> Result<FilesystemSettings, ConfigError> {
@@ -230,7 +245,7 @@ fn parse_globs(texts: Vec<Text<'_>>) -> Result<Vec<Value<String>>, ConfigError> 
     texts.into_iter().map(|text| text.parse(check)).collect()
 }
 
-fn parse_acl(reader: &Reader<'_>, key: &str) -> Result<Option<Value<Acl>>, ConfigError> {
+pub(crate) fn parse_acl(reader: &Reader<'_>, key: &str) -> Result<Option<Value<Acl>>, ConfigError> {
     let Some(table) = reader.table(key)? else { return Ok(None) };
     let path = reader.path_of(key);
     parse_acl_table(reader.context(), &path, table).map(Some)

@@ -149,12 +149,12 @@ fn sources() {
          '.', found \"docs\", the name of source[0]"
     );
     assert_eq!(
-        message("type = \"filesystem\"", "type = \"kafka\"\nbrokers = []"),
-        "16:1: source[0].type: expected a supported type of source: \"filesystem\" or \"jsonl\", found \"kafka\""
+        message("type = \"filesystem\"", "type = \"pulsar\"\nbrokers = []"),
+        "16:1: source[0].type: expected a supported type of source: \"filesystem\", \"jsonl\" or \"kafka\", found \"pulsar\""
     );
     assert_eq!(
         message("type = \"filesystem\"", "type = \"file-system\""),
-        "16:1: source[0].type: expected a supported type of source: \"filesystem\" or \"jsonl\", found \"file-system\"; \
+        "16:1: source[0].type: expected a supported type of source: \"filesystem\", \"jsonl\" or \"kafka\", found \"file-system\"; \
          did you mean \"filesystem\"?"
     );
     assert_eq!(
@@ -193,6 +193,45 @@ fn lines_of_events() {
         jsonl("path = \"-\"\n[[source]]\nname = \"third\"\ntype = \"jsonl\"\npath = \"-\""),
         "28:1: source[2].path: expected a file of change events; only one source can read standard input, \
          found \"-\", which source[1] reads already"
+    );
+}
+
+#[test]
+fn topics_of_events() {
+    let kafka = |keys: &str| {
+        let source =
+            format!("type = \"kafka\"\nbrokers = [\"b:9092\"]\ntopics = [\"t\"]\ngroup = \"g\"\n{keys}");
+        message("type = \"filesystem\"\nroot = \"more\"", &source)
+    };
+    assert_eq!(
+        kafka("topic = \"x\""),
+        "27:1: source[1].topic: unknown key; expected one of name, type, brokers, topics, group, format, \
+         columns, default_acl, content_roots, max_event_size, offset_lost, properties; did you mean \"topics\"?"
+    );
+    assert_eq!(
+        kafka("offset_lost = \"latest\""),
+        "27:1: source[1].offset_lost: expected \"stop\" or \"earliest\", found \"latest\""
+    );
+    let refused = kafka("properties = { \"plugin.library.paths\" = \"${SECRET}\" }");
+    let start = "27:16: source[1].properties.\"plugin.library.paths\": expected one of the properties that may \
+                 be set: broker.address.family, ";
+    assert!(refused.starts_with(start), "{refused}");
+    assert!(refused.ends_with(", found \"plugin.library.paths\""), "{refused}");
+    let near = kafka("properties = { \"session.timeout\" = \"6000\" }");
+    assert!(near.ends_with("found \"session.timeout\"; did you mean \"session.timeout.ms\"?"), "{near}");
+    let list = |from: &str, to: &str| {
+        let source = "type = \"kafka\"\nbrokers = [\"b:9092\"]\ntopics = [\"t\"]\ngroup = \"g\"";
+        message("type = \"filesystem\"\nroot = \"more\"", &source.replace(from, to))
+    };
+    assert_eq!(
+        list("[\"t\"]", "[\"t\", \"t\"]"),
+        "25:1: source[1].topics: expected a list of at least one, each once: the name of a topic, of letters, \
+         digits, '-', '_' and '.', found \"t\" twice"
+    );
+    assert_eq!(
+        list("[\"b:9092\"]", "[\"b\"]"),
+        "24:12: source[1].brokers[0]: expected a broker such as \"kafka.example.org:9092\", found \"b\" (has \
+         no port: it must read host:port)"
     );
 }
 

@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use alluvium_config::{Durability, FilesystemSettings, JsonlInput, PdfEngine, PipelineSpec, SourceKind};
+use alluvium_config::{
+    Durability, EventFormat, FilesystemSettings, JsonlInput, OffsetLost, PdfEngine, PipelineSpec, SourceKind,
+};
 
 const SMALLEST: &str = r#"
 version = 1
@@ -38,7 +40,7 @@ fn defaults() {
     assert_eq!((spec.extract.cpu, spec.extract.wall), (Duration::from_secs(20), Duration::from_secs(30)));
     assert_eq!(spec.extract.pdf_engines, [PdfEngine::Pdfboss, PdfEngine::PdfExtract]);
     assert_eq!((spec.extract.workers, spec.embed.sessions), (None, None));
-    assert_eq!((spec.commit.interval, spec.commit.max_documents), (Duration::from_secs(5), 256));
+    assert_eq!((spec.commit.interval, spec.commit.max_documents), (Duration::from_secs(1), 256));
     assert_eq!(spec.commit.max_bytes, 64 << 20);
     let docs = filesystem(&spec.source("docs").unwrap().kind);
     assert_eq!(*docs.root, Path::new("/etc/alluvium/docs"));
@@ -67,6 +69,21 @@ fn lines_of_events() {
     assert_eq!(*events.path, JsonlInput::Stdin);
     let roots: Vec<_> = events.content_roots.iter().map(|root| root.expose().as_path()).collect();
     assert_eq!(roots, [Path::new("/etc/alluvium/a"), Path::new("/b")]);
+}
+
+#[test]
+fn topics_of_events() {
+    let kafka = "name = \"e\"\ntype = \"kafka\"\nbrokers = [\"b:9092\"]\ntopics = [\"t\"]\ngroup = \"g\"";
+    let spec = parse(&format!("{SMALLEST}[[source]]\n{kafka}"));
+    let SourceKind::Kafka(events) = &spec.source("e").unwrap().kind else { panic!() };
+    assert_eq!((&events.format, events.offset_lost), (&EventFormat::DocumentChange, OffsetLost::Stop));
+    assert_eq!((events.max_event_size, events.properties.len()), (16 << 20, 0));
+    let spec =
+        parse(&format!("{SMALLEST}[[source]]\n{kafka}\nproperties = {{ \"socket.timeout.ms\" = \"9\" }}"));
+    let SourceKind::Kafka(events) = &spec.source("e").unwrap().kind else { panic!() };
+    let properties: Vec<_> =
+        events.properties.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    assert_eq!(properties, [("socket.timeout.ms", "9")]);
 }
 
 #[test]
@@ -122,4 +139,37 @@ fn the_hash_is_of_settings_not_of_formatting() {
 fn a_byte_order_mark_and_windows_line_ends_are_fine() {
     let text = format!("\u{feff}{}", SMALLEST.replace('\n', "\r\n"));
     assert_eq!(parse(&text).config_hash(), parse(SMALLEST).config_hash());
+}
+
+#[test]
+fn captured_rows_have_columns() {
+    let kafka = "name = \"e\"\ntype = \"kafka\"\nbrokers = [\"b:9092\"]\ntopics = [\"t\"]\ngroup = \"g\"";
+    let parsed = |more: &str| {
+        let text = format!("{SMALLEST}[[source]]\n{kafka}\n{more}\n");
+        PipelineSpec::parse(&text, Path::new("/etc/alluvium/p.toml"), &|_| None)
+    };
+    let spec =
+        parsed("format = \"debezium\"\ncolumns = { id = \"id\", text = \"body\", metadata = [\"team\"] }")
+            .unwrap();
+    let SourceKind::Kafka(pages) = &spec.source("e").unwrap().kind else { panic!() };
+    let EventFormat::Debezium(columns) = &pages.format else { panic!() };
+    assert_eq!((columns.id.expose().as_str(), columns.media_type.as_str()), ("id", "text/plain"));
+    assert_eq!(columns.metadata.len(), 1);
+    for (more, expected) in [
+        ("format = \"debezium\"", "a table that says what the columns are"),
+        ("format = \"debezium\"\ncolumns = { id = \"id\" }", "columns.text"),
+        ("columns = { id = \"id\", text = \"t\" }", "no columns, or format"),
+        ("format = \"debezium\"\ncolumns = { id = \"id\", text = \"t\", acl = \"x\" }", "acl"),
+        (
+            "format = \"debezium\"\ncolumns = { id = \"id\", text = \"t\", media_type = \"application/pdf\" }",
+            "text/plain",
+        ),
+        (
+            "format = \"debezium\"\ncolumns = { id = \"id\", text = \"t\", metadata = [\"a=b\"] }",
+            "equals sign",
+        ),
+    ] {
+        let error = parsed(more).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
 }

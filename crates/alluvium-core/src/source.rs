@@ -1,6 +1,8 @@
 //! The seam where changes come in. A source is pulled: it is asked for its next batch only when there
 //! is room for it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::brake::Brake;
@@ -68,4 +70,17 @@ pub trait Source: Send {
 
     /// How many documents there are to look at, once that is known; for progress.
     fn expected(&self) -> Option<u64>;
+
+    /// Who wants to know what of this source was published; most sources don't. It may outlive the source:
+    /// the last publish comes after the last pull.
+    fn acknowledge(&self) -> Option<Arc<dyn Acknowledge>> {
+        None
+    }
+}
+
+/// Is told what was published. It only mirrors: the truth about progress is the ledger's, so nothing may
+/// depend on this being heard.
+pub trait Acknowledge: Send + Sync {
+    /// This progress of the source is in a published record. Must not block.
+    fn published(&self, progress: &[CheckpointDelta]);
 }

@@ -7,6 +7,7 @@ use alluvium_core::document::{Prepared, PreparedContent};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 
+use crate::acknowledge::Acknowledgements;
 use crate::error::RunError;
 use crate::flight::Flight;
 use crate::following::Following;
@@ -29,6 +30,7 @@ pub(crate) struct CommitLoop<'w> {
     pub(crate) progress: Arc<dyn Progress>,
     /// What a run that follows its sources does besides; `None` in one that ends with them.
     pub(crate) following: Option<Following>,
+    pub(crate) acknowledge: Acknowledgements,
     pub(crate) state: State,
 }
 
@@ -175,7 +177,8 @@ impl CommitLoop<'_> {
     /// Commits what is pending, and progress with it.
     async fn commit(&mut self) -> Result<(), RunError> {
         let state = &mut self.state;
-        let deltas = std::mem::take(&mut state.ripe).into_iter().map(|ripe| ripe.delta).collect();
+        let deltas: Vec<_> = std::mem::take(&mut state.ripe).into_iter().map(|ripe| ripe.delta).collect();
+        let progress = self.acknowledge.wanted(&deltas);
         // The documents stay charged until they are committed.
         let (changes, flights): (Vec<_>, Vec<_>) = std::mem::take(&mut state.pending).into_iter().unzip();
         state.pending_bytes = 0;
@@ -183,6 +186,9 @@ impl CommitLoop<'_> {
         let count = changes.len() as u64;
         let committed = self.writer.commit(Batch { changes, deltas }).await?;
         drop(flights);
+        if committed.published.is_some() {
+            self.acknowledge.published(&progress);
+        }
         tracing::debug!(changes = count, published = ?committed.published, "committed");
         if let Some(following) = &mut self.following {
             following.committed(committed.published.as_ref());

@@ -32,6 +32,7 @@
 //! Deliberately absent: anything that knows a storage, a format or a model. This crate sees the seams of
 //! `alluvium-core` only.
 
+mod acknowledge;
 mod backfill;
 mod budget;
 mod commit;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::acknowledge::Acknowledgements;
 use crate::commit::{CommitLoop, Outcome, State};
 use crate::error::RunError;
 use crate::following::Following;
@@ -28,6 +29,7 @@ pub(crate) async fn run(
     let shared = Arc::new(Shared::new(pipeline, settings, stop.clone())?);
     let (events, inbox) = mpsc::channel(EVENTS);
     let sources = std::mem::take(&mut pipeline.sources);
+    let acknowledge = Acknowledgements::of(&sources);
     let puller = tokio::spawn(pull(sources, Arc::clone(&shared), events));
     let committing = CommitLoop {
         writer: &mut *pipeline.writer,
@@ -35,6 +37,7 @@ pub(crate) async fn run(
         shared: Arc::clone(&shared),
         progress: Arc::clone(&pipeline.progress),
         following,
+        acknowledge,
         state: State::default(),
     };
     let committed = committing.run(inbox).await;

@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alluvium_config::{
-    ChunkSpec, ConfigError, FilesystemSettings, JsonlInput, JsonlSettings, PdfEngine, PipelineSpec,
-    SourceKind, SourceSpec, Value,
+    ChunkSpec, ColumnSettings, ConfigError, EventFormat, FilesystemSettings, JsonlInput, JsonlSettings,
+    KafkaSettings, PdfEngine, PipelineSpec, SourceKind, SourceSpec, Value,
 };
+use alluvium_connect::event::{self, Again};
 use alluvium_connect::filesystem::{
     FilesystemFollow, FilesystemSource, FilesystemSpec, FollowSettings, Reprocess,
 };
-use alluvium_connect::jsonl::{Again, JsonlMode, JsonlSource, JsonlSpec};
+use alluvium_connect::jsonl::{JsonlMode, JsonlSource, JsonlSpec};
 use alluvium_core::chunk::Chunker;
 use alluvium_core::clock::SystemClock;
 use alluvium_core::document::KnownDocument;
@@ -25,6 +26,7 @@ use alluvium_core::source::Source;
 use alluvium_embed::FastembedModel;
 use alluvium_extract::{Limits, PdfEngineName, PoolConfig, TokenChunker, WorkerCommand, WorkerPool};
 use alluvium_index::{Durability, Index, IndexError, Intervention, Options, Writer};
+use alluvium_kafka::{KafkaMode, KafkaSource, KafkaSpec, OffsetLost};
 use alluvium_models::{Home, ModelSpec};
 use alluvium_runtime::{RunError, Settings};
 
@@ -148,6 +150,7 @@ fn largest_file(spec: &PipelineSpec) -> u64 {
     let sizes = spec.sources.iter().map(|source| match &source.kind {
         SourceKind::Filesystem(settings) => settings.max_file_size,
         SourceKind::Jsonl(settings) => settings.max_event_size,
+        SourceKind::Kafka(settings) => settings.max_event_size,
     });
     sizes.max().unwrap_or(0).max(Limits::default().input)
 }
@@ -194,7 +197,7 @@ impl Start {
             (Some(index), SourceKind::Filesystem(_)) => {
                 known = index.known(&source.name).await.map_err(|e| at_index(spec, e))?;
             }
-            (Some(index), SourceKind::Jsonl(_)) => {
+            (Some(index), SourceKind::Jsonl(_) | SourceKind::Kafka(_)) => {
                 let wanted = index.wanted_again(&source.name).await.map_err(|e| at_index(spec, e))?;
                 again.extend(wanted.into_iter().filter_map(|item| {
                     Some(Again { doc_id: DocId::parse(item.doc_id).ok()?, position: item.position })
@@ -227,6 +230,9 @@ pub(crate) fn source(spec: &SourceSpec, start: Start) -> Result<Box<dyn Source>,
         SourceKind::Jsonl(settings) => {
             Box::new(jsonl(spec, settings, JsonlMode::Backfill, positions, again)?)
         }
+        SourceKind::Kafka(settings) => {
+            Box::new(kafka(spec, settings, KafkaMode::Backfill, positions, again)?)
+        }
     })
 }
 
@@ -249,6 +255,9 @@ pub(crate) fn following(
         SourceKind::Jsonl(settings) => {
             Box::new(jsonl(source, settings, JsonlMode::Follow, positions, again)?)
         }
+        SourceKind::Kafka(settings) => {
+            Box::new(kafka(source, settings, KafkaMode::Follow, positions, again)?)
+        }
     })
 }
 
@@ -270,6 +279,53 @@ fn jsonl(
         JsonlInput::Stdin => JsonlSource::stdin(jsonl, Box::new(std::io::stdin()), clock)?,
         JsonlInput::File(path) => JsonlSource::file(jsonl, path.clone(), mode, positions, again, clock)?,
     })
+}
+
+fn kafka(
+    spec: &SourceSpec,
+    settings: &KafkaSettings,
+    mode: KafkaMode,
+    positions: BTreeMap<String, u64>,
+    again: Vec<Again>,
+) -> Result<KafkaSource, RunError> {
+    Ok(KafkaSource::new(kafka_spec(spec, settings), mode, positions, again, Arc::new(SystemClock))?)
+}
+
+/// What is read of Kafka, and from whom.
+pub(crate) fn kafka_spec(spec: &SourceSpec, settings: &KafkaSettings) -> KafkaSpec {
+    let texts = |values: &[Value<String>]| values.iter().map(|value| value.expose().clone()).collect();
+    let properties = settings.properties.iter().map(|(key, value)| (key.clone(), value.expose().clone()));
+    KafkaSpec {
+        name: spec.name.expose().clone(),
+        brokers: texts(&settings.brokers),
+        topics: texts(&settings.topics),
+        group: settings.group.expose().clone(),
+        format: match &settings.format {
+            EventFormat::DocumentChange => event::EventFormat::DocumentChange,
+            EventFormat::Debezium(columns) => event::EventFormat::Debezium(Box::new(columns_of(columns))),
+        },
+        default_acl: settings.default_acl.as_ref().map(|acl| acl.expose().clone()),
+        content_roots: settings.content_roots.iter().map(|root| root.expose().clone()).collect(),
+        max_event_size: settings.max_event_size,
+        offset_lost: match settings.offset_lost {
+            alluvium_config::OffsetLost::Stop => OffsetLost::Stop,
+            alluvium_config::OffsetLost::Earliest => OffsetLost::Earliest,
+        },
+        properties: properties.collect(),
+    }
+}
+
+fn columns_of(settings: &ColumnSettings) -> event::Columns {
+    let optional = |value: &Option<Value<String>>| value.as_ref().map(|value| value.expose().clone());
+    event::Columns {
+        id: settings.id.expose().clone(),
+        text: settings.text.expose().clone(),
+        media_type: settings.media_type.clone(),
+        title: optional(&settings.title),
+        uri: optional(&settings.uri),
+        readers: optional(&settings.readers),
+        metadata: settings.metadata.iter().map(|column| column.expose().clone()).collect(),
+    }
 }
 
 fn filesystem(spec: &SourceSpec, settings: &FilesystemSettings, allow_deletes: bool) -> FilesystemSpec {

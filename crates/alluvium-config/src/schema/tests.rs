@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::json_schema;
+use crate::kafka::KAFKA;
 use crate::parse::{CHUNK, COMMIT, EMBED, EXTRACT, INDEX, MODEL, RUN, TOP};
 use crate::source::{ACL, FILESYSTEM, JSONL};
 use crate::{ConfigError, PipelineSpec};
@@ -67,6 +68,18 @@ default_acl = { readers = ["group:events"] }
 content_roots = ["content"]
 max_event_size = "1MiB"
 [[source]]
+name = "stream"
+type = "kafka"
+brokers = ["127.0.0.1:9092", "[::1]:9092"]
+topics = ["documents"]
+group = "handbook"
+format = "document_change"
+default_acl = { readers = ["group:stream"] }
+content_roots = ["shelf"]
+max_event_size = "2MiB"
+offset_lost = "earliest"
+properties = { "fetch.wait.max.ms" = "50", "client.rack" = "${RACK:-a}" }
+[[source]]
 name = "more"
 type = "filesystem"
 root = "${ROOT:-more}"
@@ -113,6 +126,7 @@ fn schema_and_parser_have_the_same_keys() {
         ("Run", RUN),
         ("Filesystem", FILESYSTEM),
         ("Jsonl", JSONL),
+        ("Kafka", KAFKA),
         ("Acl", ACL),
     ];
     for (name, keys) in tables {
@@ -148,6 +162,21 @@ fn both_refuse_what_is_not() {
         ("[\"pdf-extract\"]", "[\"pdf-extract\", \"pdf-extract\"]"),
         ("max_bytes = \"1MB\"", "max_bytes = 1"),
         ("type = \"filesystem\"", "type = \"kafka\""),
+        ("brokers = [\"127.0.0.1:9092\", \"[::1]:9092\"]", "brokers = []"),
+        ("\"127.0.0.1:9092\"", "\"127.0.0.1\""),
+        ("\"127.0.0.1:9092\"", "\"[::1]:9092\""),
+        ("\"127.0.0.1:9092\"", "\"a:1,b:2\""),
+        ("topics = [\"documents\"]", ""),
+        ("[\"documents\"]", "[\"^doc.*\"]"),
+        ("[\"documents\"]", "\"documents\""),
+        ("group = \"handbook\"", ""),
+        ("group = \"handbook\"", "group = \"\""),
+        ("\"document_change\"", "\"cloudevents\""),
+        ("offset_lost = \"earliest\"", "offset_lost = \"latest\""),
+        ("\"fetch.wait.max.ms\" =", "\"plugin.library.paths\" ="),
+        ("\"fetch.wait.max.ms\" =", "\"sasl.kerberos.kinit.cmd\" ="),
+        ("\"fetch.wait.max.ms\" =", "\"enable.auto.commit\" ="),
+        ("\"fetch.wait.max.ms\" = \"50\"", "\"fetch.wait.max.ms\" = 50"),
         ("type = \"filesystem\"", ""),
         ("root = \"docs\"", ""),
         ("include = [\"**/*.md\"]", "include = []"),

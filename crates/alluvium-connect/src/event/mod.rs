@@ -1,4 +1,5 @@
-//! The native change event: JSON → [`DocumentChange`], for every source that carries events.
+//! Events → [`DocumentChange`], for every source that carries them: the native change event, and what else
+//! a log's messages may be ([`EventFormat`]).
 //!
 //! Invariants:
 //! - What is no event, or names no document, is an [`EventError`]; the source refuses it under an id of
@@ -8,19 +9,30 @@
 //! - Both halves of a change have the same version.
 //! - A reference is read beneath the declared folders only ([`ContentRoots`]).
 
+mod again;
+mod debezium;
+mod filling;
+mod format;
 mod reference;
 mod shape;
+
+use std::path::PathBuf;
 
 use alluvium_core::access::Acl;
 use alluvium_core::change::{AccessChange, ContentChange, DocumentChange, MediaType, Origin, Upsert};
 use alluvium_core::hash::Sha256;
 use alluvium_core::id::{DocId, SourceName};
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
+use alluvium_core::source::SourceError;
 use alluvium_core::version::{Version, VersionKind};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
+pub use again::Again;
+pub use debezium::Columns;
+pub use filling::Filling;
+pub use format::EventFormat;
 pub use reference::ContentRoots;
 use shape::{Content, Event, Op};
 
@@ -35,6 +47,31 @@ pub struct EventRules {
     pub content_roots: ContentRoots,
     /// The most bytes of content.
     pub max_content: u64,
+    /// What the messages of a log are. A line of a file is a native event.
+    pub format: EventFormat,
+}
+
+impl EventRules {
+    /// Rules with the access list in its canonical form.
+    pub fn new(
+        source: SourceName,
+        default_acl: Option<Acl>,
+        content_roots: Vec<PathBuf>,
+        max_content: u64,
+    ) -> Result<Self, SourceError> {
+        let default_acl = default_acl.map(Acl::canonical).transpose();
+        let default_acl = default_acl.map_err(|e| SourceError::Broken {
+            source_name: source.to_string(),
+            message: format!("default_acl: {e}"),
+        })?;
+        let content_roots = ContentRoots::new(content_roots);
+        Ok(Self { source, default_acl, content_roots, max_content, format: EventFormat::DocumentChange })
+    }
+
+    /// The same for messages of another format.
+    pub fn of_format(self, format: EventFormat) -> Self {
+        Self { format, ..self }
+    }
 }
 
 /// Bytes that are no change of a document.
@@ -80,9 +117,22 @@ pub fn parse_event(
     log: Version,
     position: String,
 ) -> Result<DocumentChange, EventError> {
-    let event: Event = serde_json::from_slice(bytes).map_err(|e| EventError::new(e.to_string()))?;
-    let doc_id = DocId::new(&rules.source, &event.id)
-        .map_err(|e| EventError::new(format!("the id {:?} {e}", shorten(&event.id))))?;
+    convert(native(bytes)?, Sha256::of(bytes), rules, log, position)
+}
+
+fn native(bytes: &[u8]) -> Result<Event, EventError> {
+    serde_json::from_slice(bytes).map_err(|e| EventError::new(e.to_string()))
+}
+
+/// The change that an event says; `hash` is that of the bytes that it was read from.
+fn convert(
+    event: Event,
+    hash: Sha256,
+    rules: &EventRules,
+    log: Version,
+    position: String,
+) -> Result<DocumentChange, EventError> {
+    let doc_id = doc_id(&event.id, rules)?;
     check(&event)?;
     let version = event.version.map_or(log, producer);
     let event_time = event.event_time.as_deref().map(time).transpose()?;
@@ -102,7 +152,7 @@ pub fn parse_event(
             })),
             Err(refusal) => {
                 // The event's own hash: the same event refused again is the same item.
-                ContentChange::Refused { version, refusal, hash: Some(Sha256::of(bytes)) }
+                ContentChange::Refused { version, refusal, hash: Some(hash) }
             }
         }),
         (Op::Delete, _) => Some(ContentChange::Delete { version }),
@@ -114,6 +164,37 @@ pub fn parse_event(
         access,
         origin: Origin { position, event_time, ..Origin::default() },
     })
+}
+
+/// The id under which an event that names no document is refused. Relative paths never start so, and other
+/// ids hardly.
+pub fn event_id(source: &SourceName, incarnation: &str, place: u64) -> Result<DocId, SourceError> {
+    DocId::new(source, &format!("./event/{incarnation}/{place}"))
+        .map_err(|e| SourceError::Broken { source_name: source.to_string(), message: format!("an id {e}") })
+}
+
+/// The deletion of the document `id` by an event that says nothing else, such as a message without a value.
+pub fn deletion(
+    id: &str,
+    rules: &EventRules,
+    log: Version,
+    position: String,
+) -> Result<DocumentChange, EventError> {
+    Ok(DocumentChange {
+        doc_id: doc_id(id, rules)?,
+        content: Some(ContentChange::Delete { version: log }),
+        access: AccessChange::Unsaid { default: deleted_default(rules) },
+        origin: Origin { position, ..Origin::default() },
+    })
+}
+
+fn doc_id(id: &str, rules: &EventRules) -> Result<DocId, EventError> {
+    DocId::new(&rules.source, id).map_err(|e| EventError::new(format!("the id {:?} {e}", shorten(id))))
+}
+
+/// A deletion needs nobody's leave: an id without policy gets one that lets nobody in.
+fn deleted_default(rules: &EventRules) -> Option<Acl> {
+    rules.default_acl.clone().or_else(|| Some(Acl::nobody()))
 }
 
 /// What the shape alone does not say.
@@ -155,9 +236,7 @@ fn metadata(event: &Event) -> Result<Vec<String>, EventError> {
 
 fn access(acl: Option<shape::Acl>, version: &Version, rules: &EventRules, op: Op) -> AccessChange {
     let Some(acl) = acl else {
-        let default = rules.default_acl.clone();
-        // A deletion needs nobody's leave: an id without policy gets one that lets nobody in.
-        let default = if op == Op::Delete { default.or_else(|| Some(Acl::nobody())) } else { default };
+        let default = if op == Op::Delete { deleted_default(rules) } else { rules.default_acl.clone() };
         return AccessChange::Unsaid { default };
     };
     match Acl::from(acl).canonical() {

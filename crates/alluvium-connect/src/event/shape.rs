@@ -11,7 +11,7 @@ use serde::Deserialize;
 pub(super) struct Event {
     /// The version of this shape.
     #[serde(rename = "schema")]
-    _schema: EventSchema,
+    pub(super) _schema: EventSchema,
     /// What is to be done.
     pub(super) op: Op,
     /// The document's id within its source.
@@ -32,9 +32,27 @@ pub(super) struct Event {
     pub(super) metadata: Option<BTreeMap<String, String>>,
 }
 
+impl Event {
+    /// A change that says no more.
+    pub(super) fn new(op: Op, id: String) -> Self {
+        Self {
+            _schema: EventSchema::V1,
+            op,
+            id,
+            version: None,
+            content: None,
+            acl: None,
+            event_time: None,
+            title: None,
+            uri: None,
+            metadata: None,
+        }
+    }
+}
+
 /// The version of the shape.
 #[derive(Deserialize)]
-enum EventSchema {
+pub(super) enum EventSchema {
     #[serde(rename = "alluvium.document_change.v1")]
     V1,
 }
@@ -74,6 +92,12 @@ pub(super) struct Acl {
     denied: Vec<String>,
     tenant: Option<String>,
     classification: Option<String>,
+}
+
+impl Acl {
+    pub(super) fn of_readers(readers: Vec<String>) -> Self {
+        Self { readers, denied: Vec::new(), tenant: None, classification: None }
+    }
 }
 
 impl From<Acl> for access::Acl {

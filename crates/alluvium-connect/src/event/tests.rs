@@ -10,6 +10,7 @@ fn rules() -> EventRules {
         default_acl: Some(Acl { readers: vec!["default".to_owned()], ..Acl::default() }),
         content_roots: ContentRoots::default(),
         max_content: 100,
+        format: EventFormat::DocumentChange,
     }
 }
 

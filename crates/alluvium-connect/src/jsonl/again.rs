@@ -3,28 +3,16 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
-use alluvium_core::change::{AccessChange, ContentChange, DocumentChange};
-use alluvium_core::id::DocId;
+use alluvium_core::change::DocumentChange;
 use alluvium_core::source::{Room, SourceBatch, SourceError};
 
-use super::Filling;
 use super::convert::Converter;
 use super::lines::{Line, read_line};
+use crate::event::{Again, Filling};
 
-/// A change that was refused and is wanted again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Again {
-    /// Its document.
-    pub doc_id: DocId,
-    /// The position that its origin had.
-    pub position: String,
-}
-
-impl Again {
-    /// Where its line starts: a position is the input's name, a colon, and that.
-    fn start(&self) -> Option<u64> {
-        self.position.rsplit_once(':')?.1.parse().ok()
-    }
+/// Where its line starts: a position is the input's name, a colon, and that.
+fn start(again: &Again) -> Option<u64> {
+    again.position.rsplit_once(':')?.1.parse().ok()
 }
 
 /// Reads the lines that are wanted, as many as there is room for, and leaves the others in `wanted`.
@@ -40,7 +28,7 @@ pub(super) fn read_again(
     while let Some(again) = wanted.last().filter(|_| !filling.is_full()) {
         let changes = match changes(file, again, converter) {
             // What was read so far goes first; the error is met again with the next pull.
-            Err(_) if !filling.batch.changes.is_empty() => break,
+            Err(_) if !filling.is_empty() => break,
             changes => changes?,
         };
         if changes.is_empty() {
@@ -52,33 +40,20 @@ pub(super) fn read_again(
         }
         wanted.pop();
     }
-    Ok(filling.batch)
+    Ok(filling.into_batch())
 }
 
-/// The change of a line that is wanted again. Where the line was no event and is one now, what stood in
-/// for it goes.
+/// What the line that is wanted again says now.
 fn changes(
     file: &File,
     again: &Again,
     converter: &Converter<'_>,
 ) -> Result<Vec<DocumentChange>, SourceError> {
-    let line = again.start().map(|start| line_at(file, start, converter.max_event_size));
+    let line = start(again).map(|start| line_at(file, start, converter.max_event_size));
     let line = line.transpose().map_err(|e| unavailable(converter, &e))?.flatten();
     let Some(line) = line else { return Ok(Vec::new()) };
     let Some(change) = converter.change(&line, None)? else { return Ok(Vec::new()) };
-    if change.doc_id == again.doc_id {
-        return Ok(vec![change]);
-    }
-    if converter.own_id(&line)? != again.doc_id {
-        return Ok(Vec::new());
-    }
-    let stand_in = DocumentChange {
-        doc_id: again.doc_id.clone(),
-        content: Some(ContentChange::Delete { version: converter.log_version(&line) }),
-        access: AccessChange::Unsaid { default: None },
-        origin: change.origin.clone(),
-    };
-    Ok(vec![change, stand_in])
+    Ok(again.answered_by(change, &converter.own_id(&line)?, converter.log_version(&line)))
 }
 
 fn unavailable(converter: &Converter<'_>, error: &io::Error) -> SourceError {

@@ -8,7 +8,7 @@ use alluvium_core::source::SourceError;
 use alluvium_core::version::{Version, VersionKind};
 
 use super::lines::Line;
-use crate::event::{EventError, EventRules, parse_event};
+use crate::event::{EventError, EventRules, event_id, parse_event};
 
 /// Turns the lines of one incarnation into changes.
 pub(crate) struct Converter<'a> {
@@ -56,13 +56,8 @@ impl Converter<'_> {
         Version { incarnation: self.incarnation.to_owned(), kind: VersionKind::Log, value: line.start }
     }
 
-    /// Relative paths never start so, and other ids hardly.
     pub(crate) fn own_id(&self, line: &Line) -> Result<DocId, SourceError> {
-        let local = format!("./event/{}/{}", self.incarnation, line.start);
-        DocId::new(&self.rules.source, &local).map_err(|e| SourceError::Broken {
-            source_name: self.rules.source.to_string(),
-            message: format!("an id {e}"),
-        })
+        event_id(&self.rules.source, self.incarnation, line.start)
     }
 }
 

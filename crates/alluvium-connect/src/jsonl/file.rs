@@ -11,12 +11,12 @@ use alluvium_core::clock::Clock;
 use alluvium_core::source::{Room, SourceBatch, SourceError};
 use jiff::Timestamp;
 
-use super::again::{Again, read_again};
+use super::JsonlMode;
+use super::again::read_again;
 use super::convert::Converter;
 use super::incarnation::{Incarnation, incarnation_hash};
 use super::lines::{Line, read_line};
-use super::{Filling, JsonlMode};
-use crate::event::EventRules;
+use crate::event::{Again, EventRules, Filling};
 use crate::filesystem::stamp::FileStat;
 
 /// Lines that one batch reads at most: blank ones fill no room.
@@ -212,7 +212,7 @@ impl LineFile {
         if !moved {
             return self.nothing(stat, now, delta);
         }
-        let mut batch = filling.batch;
+        let mut batch = filling.into_batch();
         batch.deltas.extend(delta);
         self.ended = at_end && self.mode == JsonlMode::Backfill;
         Ok(Pulled::Batch(batch))

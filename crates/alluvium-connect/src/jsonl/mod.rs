@@ -24,15 +24,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alluvium_core::access::Acl;
-use alluvium_core::change::{ContentChange, DocumentChange};
 use alluvium_core::clock::Clock;
 use alluvium_core::id::SourceName;
 use alluvium_core::source::{Room, Source, SourceBatch, SourceError};
 use async_trait::async_trait;
 
-use crate::event::{ContentRoots, EventRules};
+use crate::event::{Again, EventRules};
 use crate::offload::Offloaded;
-pub use again::Again;
 use file::{LineFile, Pulled};
 use pipe::Pipe;
 
@@ -126,17 +124,8 @@ impl JsonlSource {
 }
 
 fn rules(spec: &JsonlSpec) -> Result<EventRules, SourceError> {
-    let default_acl = spec.default_acl.clone().map(Acl::canonical).transpose();
-    let default_acl = default_acl.map_err(|e| SourceError::Broken {
-        source_name: spec.name.to_string(),
-        message: format!("default_acl: {e}"),
-    })?;
-    Ok(EventRules {
-        source: spec.name.clone(),
-        default_acl,
-        content_roots: ContentRoots::new(spec.content_roots.clone()),
-        max_content: spec.max_event_size,
-    })
+    let JsonlSpec { name, default_acl, content_roots, max_event_size } = spec.clone();
+    EventRules::new(name, default_acl, content_roots, max_event_size)
 }
 
 #[async_trait]
@@ -157,38 +146,6 @@ impl Source for JsonlSource {
 
     fn expected(&self) -> Option<u64> {
         self.ended.then_some(self.seen)
-    }
-}
-
-/// A batch that takes changes as long as there is room.
-struct Filling {
-    batch: SourceBatch,
-    room: Room,
-    bytes: u64,
-}
-
-impl Filling {
-    fn new(room: Room) -> Self {
-        Self { batch: SourceBatch::default(), room, bytes: 0 }
-    }
-
-    fn is_full(&self) -> bool {
-        self.batch.changes.len() >= self.room.changes.max(1) || self.bytes >= self.room.bytes.max(1)
-    }
-
-    /// Takes a change, or gives it back where it does not fit; a first one always does.
-    fn take(&mut self, change: DocumentChange) -> Option<DocumentChange> {
-        let size = match &change.content {
-            Some(ContentChange::Upsert(upsert)) => upsert.bytes.len() as u64,
-            _ => 0,
-        };
-        if !self.batch.changes.is_empty() && self.bytes + size > self.room.bytes {
-            return Some(change);
-        }
-        self.bytes += size;
-        self.batch.seen += 1;
-        self.batch.changes.push(change);
-        None
     }
 }
 

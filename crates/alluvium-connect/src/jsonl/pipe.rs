@@ -9,10 +9,9 @@ use alluvium_core::source::{Room, SourceBatch, SourceError};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use super::Filling;
 use super::convert::Converter;
 use super::lines::{Line, read_line};
-use crate::event::EventRules;
+use crate::event::{EventRules, Filling};
 
 /// Lines that wait to be asked for: with the one being read, all that is held.
 const WAITING: usize = 2;
@@ -55,7 +54,7 @@ impl Pipe {
         if let Some(carried) = self.carried.take() {
             self.carried = filling.take(carried);
         }
-        while filling.batch.changes.is_empty() {
+        while filling.is_empty() {
             let Some(line) = self.lines.recv().await else { return Ok(None) };
             self.take(line, &mut filling)?;
         }
@@ -67,7 +66,7 @@ impl Pipe {
                 break;
             }
         }
-        Ok(Some(filling.batch))
+        Ok(Some(filling.into_batch()))
     }
 
     fn take(&mut self, line: io::Result<Line>, filling: &mut Filling) -> Result<(), SourceError> {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
-use alluvium_core::change::AccessChange;
+use alluvium_core::change::{AccessChange, ContentChange, DocumentChange};
 use alluvium_core::checkpoint::{Checkpoint, CheckpointDelta};
 use alluvium_core::clock::SystemClock;
 use alluvium_core::version::VersionKind;

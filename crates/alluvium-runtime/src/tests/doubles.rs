@@ -20,7 +20,7 @@ use alluvium_core::extract::{Component, ExtractError, ExtractRequest, Extracted,
 use alluvium_core::hash::Sha256;
 use alluvium_core::id::{DocId, Generation, SourceName};
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
-use alluvium_core::source::{Room, Source, SourceBatch, SourceError};
+use alluvium_core::source::{Acknowledge, Room, Source, SourceBatch, SourceError};
 use alluvium_core::version::Version;
 use async_trait::async_trait;
 use tokio::sync::{Semaphore, mpsc};
@@ -57,6 +57,8 @@ pub(super) struct World {
     /// The model may go on past `stall`.
     pub(super) unstalled: AtomicBool,
     pub(super) reports: Mutex<Vec<HealthSnapshot>>,
+    /// Progress that a source was told is published.
+    pub(super) acknowledged: Mutex<Vec<u64>>,
 }
 
 impl World {
@@ -78,6 +80,7 @@ impl World {
             extracting: AtomicUsize::new(0),
             unstalled: AtomicBool::new(false),
             reports: Mutex::default(),
+            acknowledged: Mutex::default(),
         })
     }
 
@@ -334,6 +337,16 @@ impl Source for Script {
 
     fn expected(&self) -> Option<u64> {
         None
+    }
+
+    fn acknowledge(&self) -> Option<Arc<dyn Acknowledge>> {
+        Some(Arc::clone(&self.world) as Arc<dyn Acknowledge>)
+    }
+}
+
+impl Acknowledge for World {
+    fn published(&self, progress: &[CheckpointDelta]) {
+        self.acknowledged.lock().unwrap().extend(progress.iter().map(|delta| delta.through));
     }
 }
 

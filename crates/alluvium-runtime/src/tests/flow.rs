@@ -15,6 +15,7 @@ async fn every_document_arrives_with_its_vectors() {
     assert_eq!(committed, ["b=x", "d/a.txt=one\nthree"]);
     assert_eq!((report.seen, report.counts.indexed, report.counts.chunks_embedded), (2, 2, 3));
     assert_eq!((report.interrupted, world.recorded()), (false, vec![1]));
+    assert_eq!(*world.acknowledged.lock().unwrap(), [1], "the source hears of it");
     assert_eq!(world.maintained.load(Ordering::SeqCst), 1);
     let batches = world.batches.lock().unwrap();
     let a = batches.iter().flat_map(|b| &b.changes).find(|c| c.doc_id.local() == "d/a.txt").unwrap();

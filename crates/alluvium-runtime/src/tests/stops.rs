@@ -53,10 +53,11 @@ async fn a_fenced_writer_is_not_asked_again() {
     let world = World::new();
     *world.fail_commit.lock().unwrap() = Some(0);
     let settings = Settings { commit_max_documents: 1, ..settings() };
-    let script = (0..20).map(|n| batch(&[(&format!("d{n}"), "x")], None)).collect();
+    let script = (0..20).map(|n| batch(&[(&format!("d{n}"), "x")], Some(n))).collect();
     let error = world.run_with(script, settings, false).await.unwrap_err();
     assert!(matches!(error, RunError::Commit(CommitError::Fenced(_))), "{error}");
     assert!(world.batches.lock().unwrap().is_empty());
+    assert!(world.acknowledged.lock().unwrap().is_empty(), "nothing is published");
     assert_eq!(world.maintained.load(Ordering::SeqCst), 0);
 }
 

@@ -1,8 +1,10 @@
 //! `alluvium rollback`: an earlier publish back in service.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Instant;
 
-use alluvium_config::{JsonlInput, PipelineSpec, SourceSpec};
+use alluvium_config::{JsonlInput, PipelineSpec, SourceKind, SourceSpec};
 use alluvium_core::ledger::Record;
 use alluvium_index::{RollbackOptions, RollbackPlan, Target};
 
@@ -54,15 +56,33 @@ fn unreplayable(spec: &PipelineSpec, plan: &RollbackPlan, then: &Record, live: &
 
 /// Why a source can't give its changes again. Documents in folders are there to be read at any time.
 fn cannot_replay(source: &SourceSpec, then: &Record, live: &Record) -> Option<String> {
-    let file = match source.kind.event_input()? {
-        JsonlInput::Stdin => return Some("standard input can't be read again".to_owned()),
-        JsonlInput::File(path) => path,
-    };
     let partitions = |record: &Record| {
         let source = record.checkpoint.0.get(source.name.expose());
         source.map(|source| source.partitions.clone()).unwrap_or_default()
     };
     let (then, live) = (partitions(then), partitions(live));
+    match &source.kind {
+        SourceKind::Filesystem(_) => None,
+        SourceKind::Jsonl(jsonl) => match jsonl.path.expose() {
+            JsonlInput::Stdin => Some("standard input can't be read again".to_owned()),
+            JsonlInput::File(file) => file_was_replaced(file, &then, &live),
+        },
+        SourceKind::Kafka(kafka) => {
+            let spec = compose::kafka_spec(source, kafka);
+            let asked = tokio::task::block_in_place(|| alluvium_kafka::cannot_replay(&spec, &then, &live));
+            match asked {
+                Ok(lost) => lost.map(|lost| format!("does not reach back ({lost})")),
+                Err(error) => Some(format!("can't be asked how far it reaches back ({error})")),
+            }
+        }
+    }
+}
+
+fn file_was_replaced(
+    file: &Path,
+    then: &BTreeMap<String, u64>,
+    live: &BTreeMap<String, u64>,
+) -> Option<String> {
     // A partition is one incarnation of the file, and only the newest one is there.
     let same_file = then.keys().eq(live.keys()) || (then.is_empty() && live.len() <= 1);
     let length = file.metadata().map(|found| found.len()).unwrap_or(0);

@@ -1,0 +1,49 @@
+//! A batch that takes changes as long as there is room.
+
+use alluvium_core::change::{ContentChange, DocumentChange};
+use alluvium_core::source::{Room, SourceBatch};
+
+/// A batch that takes changes as long as there is room.
+#[derive(Debug)]
+pub struct Filling {
+    batch: SourceBatch,
+    room: Room,
+    bytes: u64,
+}
+
+impl Filling {
+    /// An empty batch.
+    pub fn new(room: Room) -> Self {
+        Self { batch: SourceBatch::default(), room, bytes: 0 }
+    }
+
+    /// Whether there is no room for another change.
+    pub fn is_full(&self) -> bool {
+        self.batch.changes.len() >= self.room.changes.max(1) || self.bytes >= self.room.bytes.max(1)
+    }
+
+    /// Whether it took none yet.
+    pub fn is_empty(&self) -> bool {
+        self.batch.changes.is_empty()
+    }
+
+    /// Takes a change, or gives it back where it does not fit; a first one always does.
+    pub fn take(&mut self, change: DocumentChange) -> Option<DocumentChange> {
+        let size = match &change.content {
+            Some(ContentChange::Upsert(upsert)) => upsert.bytes.len() as u64,
+            _ => 0,
+        };
+        if !self.batch.changes.is_empty() && self.bytes + size > self.room.bytes {
+            return Some(change);
+        }
+        self.bytes += size;
+        self.batch.seen += 1;
+        self.batch.changes.push(change);
+        None
+    }
+
+    /// The batch.
+    pub fn into_batch(self) -> SourceBatch {
+        self.batch
+    }
+}

@@ -1,0 +1,164 @@
+//! The consumer of librdkafka: how it is made, what it says, and what the group tells it.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use alluvium_core::source::SourceError;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::settings::{KafkaMode, KafkaSpec};
+
+/// How long a broker may take to answer a question.
+const ANSWER: Duration = Duration::from_secs(10);
+
+pub(crate) type Consumer = BaseConsumer<Context>;
+
+/// Partitions, by topic and number.
+pub(crate) type Partitions = Vec<(String, i32)>;
+
+/// What the group decided.
+#[derive(Debug)]
+pub(crate) enum Decision {
+    /// These partitions are ours now.
+    Assigned(Partitions),
+    /// These are not any more.
+    Revoked(Partitions),
+}
+
+/// Hears what librdkafka has to say.
+#[derive(Debug, Default)]
+pub(crate) struct Context {
+    decisions: Mutex<VecDeque<Decision>>,
+}
+
+impl Context {
+    pub(crate) fn next_decision(&self) -> Option<Decision> {
+        self.decisions.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    fn note(&self, decision: Decision) {
+        self.decisions.lock().unwrap_or_else(PoisonError::into_inner).push_back(decision);
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+                tracing::debug!(facility, "librdkafka: {message}");
+            }
+            _ => tracing::warn!(facility, "librdkafka: {message}"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, "librdkafka: {reason}");
+    }
+}
+
+impl ConsumerContext for Context {
+    /// Answers the group at once, which waits for it. Partitions are taken at their ends, where there is
+    /// least to fetch: the worker moves them to where they are read from, and believes nothing before.
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        what: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        let named = || partitions.elements().iter().map(|p| (p.topic().to_owned(), p.partition())).collect();
+        let (answered, decision) = match what {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                let at_ends = list(named(), |_, _| Offset::End);
+                (at_ends.and_then(|list| consumer.incremental_assign(&list)), Decision::Assigned(named()))
+            }
+            _ => (consumer.incremental_unassign(partitions), Decision::Revoked(named())),
+        };
+        if let Err(error) = answered {
+            tracing::warn!(%error, ?decision, "the group can't be answered");
+        }
+        self.note(decision);
+    }
+
+    /// The committed offsets are a mirror: what goes wrong with them is worth a word and no more.
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        if let Err(error) = result {
+            tracing::debug!(%error, "the group's committed offsets stay behind until the next publish");
+        }
+    }
+}
+
+/// The partitions with the offsets that `offset` gives them.
+pub(crate) fn list(
+    partitions: Partitions,
+    offset: impl Fn(&str, i32) -> Offset,
+) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for (topic, number) in partitions {
+        list.add_partition_offset(&topic, number, offset(&topic, number))?;
+    }
+    Ok(list)
+}
+
+/// An offset for librdkafka. None is ever so large that it would not fit.
+pub(crate) fn offset(at: u64) -> Offset {
+    Offset::Offset(i64::try_from(at).unwrap_or(i64::MAX))
+}
+
+/// Makes a consumer. Nothing is connected yet.
+pub(crate) fn consumer(spec: &KafkaSpec, mode: KafkaMode) -> Result<Consumer, SourceError> {
+    spec.config(mode).create_with_context(Context::default()).map_err(|error| match error {
+        // Not its value, which may be out of an environment variable.
+        KafkaError::ClientConfig(_, _, key, _) => {
+            spec.broken(format!("librdkafka does not take the value of the property {key:?}"))
+        }
+        error => spec.broken(format!("no Kafka consumer: {error}")),
+    })
+}
+
+/// The numbers of a topic's partitions.
+pub(crate) fn partitions(
+    consumer: &Consumer,
+    spec: &KafkaSpec,
+    topic: &str,
+) -> Result<Vec<i32>, SourceError> {
+    let metadata = consumer.fetch_metadata(Some(topic), ANSWER);
+    let metadata = metadata.map_err(|e| no_answer(spec, &e))?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    let numbers: Vec<i32> =
+        found.into_iter().flat_map(|topic| topic.partitions()).map(|partition| partition.id()).collect();
+    let wrong = found.and_then(|topic| topic.error()).map(RDKafkaErrorCode::from);
+    if numbers.is_empty() {
+        let why = wrong.map(|code| format!(" ({code})")).unwrap_or_default();
+        return Err(spec.unavailable(format!("the brokers have no topic {topic:?}{why}")));
+    }
+    Ok(numbers)
+}
+
+/// The first offset that a partition's log has, and the one after its last.
+pub(crate) fn bounds(
+    consumer: &Consumer,
+    spec: &KafkaSpec,
+    topic: &str,
+    number: i32,
+) -> Result<(u64, u64), SourceError> {
+    let (low, high) =
+        consumer.fetch_watermarks(topic, number, ANSWER).map_err(|error| no_answer(spec, &error))?;
+    Ok((u64::try_from(low).unwrap_or(0), u64::try_from(high).unwrap_or(0)))
+}
+
+/// Whether a broker answers.
+pub(crate) fn probe(consumer: &Consumer, spec: &KafkaSpec) -> Result<(), SourceError> {
+    let topic = spec.topics.first().map(String::as_str);
+    consumer.fetch_metadata(topic, ANSWER).map(|_| ()).map_err(|error| no_answer(spec, &error))
+}
+
+fn no_answer(spec: &KafkaSpec, error: &KafkaError) -> SourceError {
+    let why = error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string());
+    spec.unavailable(format!("no answer from {}: {why}", spec.brokers.join(", ")))
+}

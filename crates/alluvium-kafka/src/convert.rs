@@ -1,0 +1,82 @@
+//! A message → a change. No message is lost: one that is no event is refused under an id of its own.
+
+use alluvium_connect::event::{EventError, EventRules, event_id};
+use alluvium_core::change::DocumentChange;
+use alluvium_core::hash::Sha256;
+use alluvium_core::quarantine::Cause;
+use alluvium_core::source::SourceError;
+use alluvium_core::version::{Version, VersionKind};
+use jiff::Timestamp;
+use rdkafka::Message;
+
+/// A message and its place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Received<'m> {
+    pub(crate) topic: &'m str,
+    pub(crate) partition: i32,
+    pub(crate) offset: u64,
+    /// The partition's life.
+    pub(crate) incarnation: &'m str,
+    pub(crate) key: Option<&'m [u8]>,
+    pub(crate) value: Option<&'m [u8]>,
+    pub(crate) time: Option<Timestamp>,
+}
+
+impl<'m> Received<'m> {
+    pub(crate) fn of(message: &'m impl Message, incarnation: &'m str) -> Self {
+        let time = message.timestamp().to_millis();
+        Self {
+            topic: message.topic(),
+            partition: message.partition(),
+            // Messages have no negative offsets.
+            offset: u64::try_from(message.offset()).unwrap_or(0),
+            incarnation,
+            key: message.key(),
+            value: message.payload(),
+            time: time.and_then(|time| Timestamp::from_millisecond(time).ok()),
+        }
+    }
+
+    /// The version that a message has by its place.
+    pub(crate) fn log_version(&self) -> Version {
+        Version { incarnation: self.incarnation.to_owned(), kind: VersionKind::Log, value: self.offset }
+    }
+
+    /// The place, for people and for the quarantine.
+    fn position(&self) -> String {
+        format!("{}/{}/{}", self.topic, self.partition, self.offset)
+    }
+}
+
+/// The change of a message.
+pub(crate) fn change(message: &Received<'_>, rules: &EventRules) -> Result<DocumentChange, SourceError> {
+    match read(message, rules) {
+        Ok(mut change) => {
+            change.origin.event_time = change.origin.event_time.or(message.time);
+            Ok(change)
+        }
+        Err(error) => {
+            let Received { topic, partition, offset, .. } = message;
+            let detail = format!("topic {topic}, partition {partition}, offset {offset}: {}", error.detail);
+            let id = event_id(&rules.source, message.incarnation, *offset)?;
+            let hash = message.value.filter(|_| error.cause != Cause::TooLarge).map(Sha256::of);
+            let error = EventError { detail, ..error };
+            Ok(error.refused(id, message.log_version(), message.position(), hash))
+        }
+    }
+}
+
+fn read(message: &Received<'_>, rules: &EventRules) -> Result<DocumentChange, EventError> {
+    let size = message.value.map_or(0, <[u8]>::len) as u64;
+    if size > rules.max_content {
+        let detail = format!("{size} bytes; max_event_size is {}", rules.max_content);
+        return Err(EventError { cause: Cause::TooLarge, detail });
+    }
+    let key = message.key.ok_or_else(|| {
+        EventError::new("the message has no key; it must be the id of the document that the event changes")
+    })?;
+    rules.format.change(key, message.value, rules, message.log_version(), message.position())
+}
+
+#[cfg(test)]
+mod tests;

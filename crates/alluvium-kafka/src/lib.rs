@@ -1,0 +1,31 @@
+//! Kafka topics of change events.
+//!
+//! Invariants:
+//! - Where reading starts is the checkpoint's business alone. The group's committed offsets are a mirror of
+//!   it for the tools that show a consumer's lag, written after a record is published; nothing reads them.
+//! - A partition's position is the next offset to be read. Before a partition is read, its position is
+//!   compared with what the log still has: a position that the log does not reach any more is never passed
+//!   over in silence ([`OffsetLost`]).
+//! - Every message is one change: one that is no event, or whose key is not its document's id, is a refused
+//!   change under an id of its own. None is dropped, and none is in the way of the next.
+//! - A partition that another member of the group takes away is not read on, and its offsets are not
+//!   committed any more. What of it is in flight is published all the same: it is older than whatever comes
+//!   after it, the versions of its documents say so, and the checkpoint goes on from where it ends.
+//! - No thread of the runtime ever waits for a broker: one thread a source does, and it polls for messages
+//!   only while it is asked for some. What librdkafka fetches ahead is bounded in bytes.
+
+mod again;
+mod backfill;
+mod client;
+mod convert;
+mod intake;
+mod log;
+mod mirror;
+mod reach;
+mod settings;
+mod source;
+mod worker;
+
+pub use reach::cannot_replay;
+pub use settings::{KafkaMode, KafkaSpec, OffsetLost};
+pub use source::KafkaSource;

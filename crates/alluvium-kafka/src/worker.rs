@@ -1,0 +1,314 @@
+//! The thread that talks to the brokers. It is asked for a batch at a time; between questions it only keeps
+//! its membership of the group.
+//!
+//! A message is taken if its partition is ours and was compared with the log, and it is not before the
+//! partition's position. Every message that is left out otherwise must come again: then the partition is
+//! placed anew at its position, never read on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use alluvium_connect::event::{Again, EventRules, Filling};
+use alluvium_core::clock::Clock;
+use alluvium_core::source::{Room, SourceBatch, SourceError};
+use jiff::Timestamp;
+use rdkafka::Message as _;
+use rdkafka::consumer::{CommitMode, Consumer as _};
+use tokio::sync::oneshot;
+
+use crate::again::read_again;
+use crate::backfill::Backfill;
+use crate::client::{self, Consumer, Decision};
+use crate::intake::Intake;
+use crate::log::Log;
+use crate::mirror::Mirror;
+use crate::settings::{KafkaMode, KafkaSpec};
+
+/// The longest that a message is waited for without looking at anything else.
+const POLL: Duration = Duration::from_millis(100);
+/// After so long without a question fetching stops.
+const IDLE: Duration = Duration::from_secs(1);
+/// How often a source that is idle says that it has read everything, and
+const LOOK: Duration = Duration::from_secs(60);
+/// how often at most one says so that is not.
+const QUICK_LOOK: Duration = Duration::from_secs(5);
+/// How long librdkafka may look for a broker by itself before somebody hears of it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A question for a batch.
+pub(crate) struct Request {
+    pub(crate) room: Room,
+    pub(crate) reply: oneshot::Sender<Answer>,
+}
+
+/// A batch, the end, or why there is neither.
+pub(crate) type Answer = Result<Option<SourceBatch>, SourceError>;
+
+pub(crate) struct Worker {
+    pub(crate) spec: KafkaSpec,
+    pub(crate) consumer: Consumer,
+    pub(crate) intake: Intake,
+    /// What is left to do where reading ends.
+    pub(crate) backfill: Option<Backfill>,
+    again: Vec<Again>,
+    mirror: Arc<Mirror>,
+    clock: Arc<dyn Clock>,
+    /// What went wrong after the last batch.
+    failed: Option<SourceError>,
+    ended: bool,
+    paused: bool,
+    asked_at: Instant,
+    looked_at: Instant,
+    /// Since when no broker could be reached.
+    down: Option<Instant>,
+}
+
+/// Whether a batch wants more.
+enum Step {
+    More,
+    /// It is complete, with the moment before which everything is read where that is known.
+    Enough(Option<Timestamp>),
+}
+
+impl Worker {
+    pub(crate) fn new(
+        spec: KafkaSpec,
+        mode: KafkaMode,
+        checkpoint: BTreeMap<String, u64>,
+        again: Vec<Again>,
+        mirror: Arc<Mirror>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SourceError> {
+        let KafkaSpec { name, default_acl, content_roots, max_event_size, format, .. } = spec.clone();
+        let rules = EventRules::new(name.clone(), default_acl, content_roots, max_event_size)?;
+        let rules = rules.of_format(format);
+        let consumer = client::consumer(&spec, mode)?;
+        if mode == KafkaMode::Follow {
+            let topics: Vec<&str> = spec.topics.iter().map(String::as_str).collect();
+            consumer.subscribe(&topics).map_err(|e| spec.broken(format!("subscribing: {e}")))?;
+        }
+        let intake = Intake::new(rules, Log::new(name, checkpoint));
+        let backfill = (mode == KafkaMode::Backfill).then(|| Backfill::new(&spec.topics));
+        let (failed, ended, paused, now) = (None, false, false, Instant::now());
+        let (asked_at, looked_at, down) = (now, now, None);
+        Ok(Self {
+            spec,
+            consumer,
+            intake,
+            backfill,
+            again,
+            mirror,
+            clock,
+            failed,
+            ended,
+            paused,
+            asked_at,
+            looked_at,
+            down,
+        })
+    }
+
+    /// Answers until nobody is left who could ask or publish. Dropping the consumer leaves the group.
+    pub(crate) fn run(mut self, requests: &Receiver<Request>) {
+        loop {
+            match requests.recv_timeout(POLL) {
+                Ok(Request { room, reply }) => {
+                    if let Some(answer) = self.pull(room, &|| reply.is_closed()) {
+                        // Nobody hears it where the source was dropped.
+                        let _ = reply.send(answer);
+                    }
+                    self.asked_at = Instant::now();
+                }
+                Err(RecvTimeoutError::Timeout) => self.keep_membership(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.commit();
+        }
+        self.commit();
+    }
+
+    /// Fills a batch; `None` when it is not wanted any more.
+    fn pull(&mut self, room: Room, gone: &dyn Fn() -> bool) -> Option<Answer> {
+        if let Some(failed) = self.failed.take() {
+            return Some(Err(failed));
+        }
+        if self.ended {
+            return Some(Ok(None));
+        }
+        if !self.again.is_empty() {
+            let batch = read_again(&self.spec, self.intake.rules(), &self.intake.log, &mut self.again, room);
+            match batch {
+                Ok(batch) if batch.changes.is_empty() => {}
+                batch => return Some(batch.map(Some)),
+            }
+        }
+        let mut filling = Filling::new(room);
+        self.intake.take_carried(&mut filling);
+        let watermark = loop {
+            if gone() {
+                return None;
+            }
+            match self.step(&mut filling) {
+                Ok(Step::More) => {}
+                Ok(Step::Enough(watermark)) => break watermark,
+                Err(error) if filling.is_empty() && !self.intake.log.has_news() => return Some(Err(error)),
+                // What was read so far goes first.
+                Err(error) => {
+                    self.failed = Some(error);
+                    break None;
+                }
+            }
+        };
+        let mut batch = filling.into_batch();
+        batch.deltas = self.intake.log.report(watermark);
+        Some(Ok(Some(batch)))
+    }
+
+    fn step(&mut self, filling: &mut Filling) -> Result<Step, SourceError> {
+        self.hear_decisions();
+        if self.advance()? {
+            self.ended = true;
+            return Ok(Step::Enough(self.backfill.as_ref().and_then(Backfill::began)));
+        }
+        if self.intake.unsettled {
+            self.settle()?;
+            return Ok(Step::More);
+        }
+        self.resume();
+        if filling.is_full() || self.intake.carries() {
+            return Ok(Step::Enough(None));
+        }
+        let waits = filling.is_empty() && !self.intake.log.has_news();
+        match self.consumer.poll(if waits { POLL } else { Duration::ZERO }) {
+            Some(Ok(message)) => {
+                self.down = None;
+                if let Some(next) = self.intake.gap_before(&message) {
+                    let bounds =
+                        client::bounds(&self.consumer, &self.spec, message.topic(), message.partition());
+                    let begins = bounds.inspect_err(|_| self.intake.leave_out(&message))?.0;
+                    self.intake.judge_gap(&message, begins > next);
+                }
+                self.intake.take(&message, filling)?;
+            }
+            Some(Err(error)) => self.hear(&error)?,
+            None if waits => {
+                self.commit();
+                self.mind_brokers()?;
+                return Ok(self.caught_up(LOOK).map_or(Step::More, |moment| Step::Enough(Some(moment))));
+            }
+            None => return Ok(Step::Enough(self.caught_up(QUICK_LOOK))),
+        }
+        Ok(Step::More)
+    }
+
+    /// Between questions: stays in the group, fetches nothing.
+    fn keep_membership(&mut self) {
+        if self.asked_at.elapsed() < IDLE {
+            return;
+        }
+        if !self.paused {
+            self.paused = self.with_assigned(|consumer, list| consumer.pause(list));
+        }
+        self.hear_decisions();
+        while let Some(message) = self.consumer.poll(Duration::ZERO) {
+            if let Ok(message) = message {
+                self.intake.leave_out(&message);
+            }
+        }
+    }
+
+    fn resume(&mut self) {
+        if self.paused {
+            self.paused = !self.with_assigned(|consumer, list| consumer.resume(list));
+        }
+    }
+
+    /// Does something with all partitions that are ours; whether it went well.
+    fn with_assigned(
+        &self,
+        work: impl FnOnce(&Consumer, &rdkafka::TopicPartitionList) -> rdkafka::error::KafkaResult<()>,
+    ) -> bool {
+        let assigned = self.intake.log.assigned().map(|(topic, number, _)| (topic.to_owned(), number));
+        let list = client::list(assigned.collect(), |_, _| rdkafka::Offset::Invalid);
+        let done = list.and_then(|list| work(&self.consumer, &list));
+        done.inspect_err(|error| tracing::debug!(%error, "pausing or resuming")).is_ok()
+    }
+
+    fn hear_decisions(&mut self) {
+        while let Some(decision) = self.consumer.context().next_decision() {
+            tracing::info!(source = %self.spec.name, ?decision, "the group has decided");
+            match decision {
+                Decision::Assigned(partitions) => {
+                    for (topic, number) in partitions {
+                        self.intake.log.assign(&topic, number);
+                        self.intake.unsettled = true;
+                    }
+                }
+                Decision::Revoked(partitions) => {
+                    partitions.iter().for_each(|(topic, number)| self.intake.log.revoke(topic, *number));
+                }
+            }
+            self.intake.forget_carried();
+        }
+    }
+
+    /// Commits to the group what was published of the partitions that are ours.
+    fn commit(&self) {
+        let published = self.mirror.take();
+        if published.is_empty() {
+            return;
+        }
+        let ours = |(incarnation, position): (&String, &u64)| {
+            let (topic, number, partition) = self.intake.log.named(incarnation)?;
+            partition.assigned.then(|| (topic.to_owned(), number, client::offset(*position)))
+        };
+        let offsets: rdkafka::TopicPartitionList = published.iter().filter_map(ours).collect();
+        if offsets.count() == 0 {
+            return;
+        }
+        if let Err(error) = self.consumer.commit(&offsets, CommitMode::Async) {
+            tracing::debug!(%error, "the group's committed offsets stay behind until the next publish");
+        }
+    }
+
+    /// Somebody must hear of it where no broker answers for long.
+    fn mind_brokers(&mut self) -> Result<(), SourceError> {
+        if self.down.is_some_and(|since| since.elapsed() >= PATIENCE) {
+            client::probe(&self.consumer, &self.spec)?;
+            self.down = None;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn note_down(&mut self) {
+        self.down.get_or_insert_with(Instant::now);
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The moment before which all of the topics is read, if that is so and it was not asked for a while.
+    fn caught_up(&mut self, interval: Duration) -> Option<Timestamp> {
+        if self.backfill.is_some() || self.looked_at.elapsed() < interval || self.down.is_some() {
+            return None;
+        }
+        self.looked_at = Instant::now();
+        let now = self.now();
+        self.is_caught_up().then_some(now)
+    }
+
+    fn is_caught_up(&self) -> bool {
+        self.spec.topics.iter().all(|topic| {
+            let numbers = client::partitions(&self.consumer, &self.spec, topic).unwrap_or_default();
+            let read = |number: &i32| {
+                let ours = self.intake.log.assigned().find(|(t, n, _)| (t, n) == (&topic.as_str(), number));
+                let bounds = client::bounds(&self.consumer, &self.spec, topic, *number);
+                ours.zip(bounds.ok()).is_some_and(|((_, _, p), (_, high))| p.checked && p.next >= high)
+            };
+            !numbers.is_empty() && numbers.iter().all(read)
+        })
+    }
+}

@@ -1,0 +1,185 @@
+//! A real broker, alone on a port of this machine, and a producer for it.
+
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+/// The longest that anything here may take.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A broker with its data in a temporary folder; dropping it kills it.
+pub(crate) struct Broker {
+    folder: tempfile::TempDir,
+    port: u16,
+    process: Option<Child>,
+    producer: OnceLock<BaseProducer>,
+}
+
+/// A message: a partition where it matters, a key and a value.
+pub(crate) type Record<'r> = (Option<i32>, Option<&'r [u8]>, Option<&'r [u8]>);
+
+impl Broker {
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("alluvium-broker-").tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut broker = Self { folder, port, process: None, producer: OnceLock::new() };
+        broker.restart();
+        broker
+    }
+
+    /// `host:port`.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Kills it, as loss of power would; what it has acknowledged is in its files.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    /// Starts it again, over the files that it has.
+    pub(crate) fn restart(&mut self) {
+        self.kill();
+        let url = format!("tcp://{}", self.address());
+        let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
+        let mut command = Command::new(program());
+        command.args(["broker", "--listener-url", &url, "--advertised-listener-url", &url]);
+        command.args(["--storage-engine", "sqlite://nisshi.db", "--silent"]);
+        command.args(["--group-initial-rebalance-delay", "0s", "--group-poll-interval", "50ms"]);
+        command
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        self.process = Some(command.spawn().unwrap());
+        let connect = || TcpStream::connect(self.address()).ok();
+        until(|| connect().map(drop), "answer of the broker");
+    }
+
+    /// Starts it again with nothing in it.
+    pub(crate) fn wipe(&mut self) {
+        self.kill();
+        for file in std::fs::read_dir(self.folder.path()).unwrap() {
+            std::fs::remove_file(file.unwrap().path()).unwrap();
+        }
+        self.restart();
+    }
+
+    fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.address()).set("log_level", "0");
+        config
+    }
+
+    /// On a thread of its own, as the caller may be in the middle of a runtime.
+    fn admin<T: Send>(
+        &self,
+        work: impl AsyncFnOnce(AdminClient<DefaultClientContext>, AdminOptions) -> T + Send,
+    ) -> T {
+        let admin = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let options = AdminOptions::new().operation_timeout(Some(DEADLINE));
+            let options = options.request_timeout(Some(DEADLINE));
+            runtime.block_on(work(self.config().create().unwrap(), options))
+        };
+        std::thread::scope(|scope| scope.spawn(admin).join().unwrap())
+    }
+
+    pub(crate) fn create_topic(&self, topic: &str, partitions: i32) {
+        self.create_topic_with(topic, partitions, &[]);
+    }
+
+    pub(crate) fn create_topic_with(&self, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
+        self.admin(async |admin, options| {
+            let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1))
+                .set("max.message.bytes", "40000000");
+            let new = settings.iter().fold(new, |new, (key, value)| new.set(key, value));
+            admin.create_topics([&new], &options).await.unwrap().remove(0).unwrap();
+        });
+    }
+
+    /// Removes what a partition has before an offset, as retention does.
+    pub(crate) fn remove_before(&self, topic: &str, partition: i32, offset: i64) {
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset(topic, partition, Offset::Offset(offset)).unwrap();
+        self.admin(async |admin, options| admin.delete_records(&offsets, &options).await.map(drop).unwrap());
+    }
+
+    /// Sends records, and waits until the broker has all of them.
+    pub(crate) fn send(&self, topic: &str, records: &[Record<'_>]) {
+        let producer = self.producer.get_or_init(|| {
+            let mut config = self.config();
+            config.set("acks", "all").set("message.max.bytes", "40000000").set("linger.ms", "0");
+            config.set("reconnect.backoff.max.ms", "200").create().unwrap()
+        });
+        for (partition, key, value) in records {
+            let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic);
+            (record.partition, record.key, record.payload) = (*partition, *key, *value);
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+        producer.flush(DEADLINE).unwrap();
+        assert_eq!(producer.in_flight_count(), 0);
+    }
+
+    /// The first offset that a partition has, and the one after its last.
+    pub(crate) fn bounds(&self, topic: &str, partition: i32) -> (i64, i64) {
+        let consumer: BaseConsumer = self.config().create().unwrap();
+        consumer.fetch_watermarks(topic, partition, DEADLINE).unwrap()
+    }
+
+    /// What a group has committed of a partition.
+    pub(crate) fn committed(&self, group: &str, topic: &str, partition: i32) -> Option<i64> {
+        let consumer: BaseConsumer = self.config().set("group.id", group).create().unwrap();
+        let mut wanted = TopicPartitionList::new();
+        wanted.add_partition(topic, partition);
+        let found = consumer.committed_offsets(wanted, DEADLINE).unwrap();
+        match found.find_partition(topic, partition).unwrap().offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The broker of the environment, of `PATH`, or of setup.
+fn program() -> PathBuf {
+    if let Some(named) = std::env::var_os("ALLUVIUM_BROKER") {
+        return named.into();
+    }
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/bin");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = std::env::split_paths(&path).chain([tools]);
+    let found = folders.find(|folder| folder.join("nisshi").is_file());
+    let found = found.map(|folder| folder.join("nisshi"));
+    found.expect("no Kafka broker: run `cargo xtask setup --broker`, or name one with ALLUVIUM_BROKER")
+}
+
+/// Waits for something under a deadline.
+#[track_caller]
+#[allow(clippy::disallowed_methods, reason = "polls, under a deadline")]
+pub(crate) fn until<T>(mut look: impl FnMut() -> Option<T>, what: &str) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < DEADLINE, "no {what} within {DEADLINE:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
