@@ -17,6 +17,8 @@ use crate::harness::{
 /// Kills for each of the two seeds.
 const KILLS: usize = 10;
 const FIXED_SEED: u64 = 5;
+/// Records of a claim.
+const CLAIM: usize = 2;
 /// The most kills until every phase has had one.
 const MOST_KILLS: usize = 60;
 const SMALL_BATCHES: &str = "[commit]\nmax_documents = 3\ninterval = \"200ms\"\n";
@@ -65,11 +67,10 @@ impl Moments {
     fn kill(&mut self, mut process: Process, world: &World, index: &str, most: u64) -> bool {
         let index = world.path(index);
         let before = records(&index).len();
-        // Once chance has had its turns it is aimed at a commit, and from the first on: a later one may
-        // never come.
+        // Once chance has had its turns it is aimed at the first commit after the claim: a later one may
+        // never come, and before the claim a table may be ahead because of who was killed last.
         let aimed = self.kills() >= KILLS && !self.phases.contains_key(&Phase::InACommit);
-        let most = if aimed { 0 } else { most };
-        let after = usize::try_from(self.random.below(most + 1)).unwrap();
+        let after = if aimed { CLAIM } else { usize::try_from(self.random.below(most + 1)).unwrap() };
         poll("record to kill at", || {
             (process.is_over() || records(&index).len() >= before + after).then_some(())
         });
