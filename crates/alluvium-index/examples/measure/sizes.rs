@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use alluvium_core::commit::IndexWriter;
 use alluvium_index::{Intervention, RollbackOptions, Writer};
 use serde_json::{Value, json};
 
@@ -49,13 +48,12 @@ impl Grown {
             let changes = (self.documents..until).map(|number| document(number, 0)).collect::<Result<_>>()?;
             commit(w, changes).await?;
             self.documents = until;
-            rest(w).await?;
             eprintln!("{} rows", self.documents * CHUNKS);
         }
         Ok(())
     }
 
-    /// Commits of which maintenance is no part.
+    /// Times of commits, each with the maintenance that it sets off.
     async fn commits(&mut self, w: &mut Writer) -> Result<Value> {
         let mut times = Vec::new();
         for _ in 0..COMMITS {
@@ -74,7 +72,6 @@ impl Grown {
             }
             self.documents += half;
             times.push(time);
-            rest(w).await?;
         }
         Ok(summary(&times))
     }
@@ -91,7 +88,6 @@ impl Grown {
         for part in numbers.chunks(GROWTH) {
             let changes = part.iter().map(|number| relisted(*number, &reader)).collect::<Result<_>>()?;
             commit(&mut w, changes).await?;
-            rest(&mut w).await?;
         }
         drop(w);
         let mut person = Intervention::open(folder, &pipeline()?, options(clock)).await?;
@@ -101,9 +97,4 @@ impl Grown {
         eprintln!("rollback with {changed} policies: {time:.0} ms");
         Ok(json!({ "policies": changed, "milliseconds": time }))
     }
-}
-
-/// As a writer does after each publish: nothing, unless something is due.
-async fn rest(w: &mut Writer) -> Result<()> {
-    Ok(w.maintain().await?)
 }
