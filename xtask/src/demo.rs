@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::process::Command;
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -27,12 +27,9 @@ const SEARCHES: &[(&str, &str)] = &[
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let start = Instant::now();
     setup::run(workspace, Needs::Demo)?;
-    {
-        let _target = workspace.take_target()?;
-        println!("\nbuilding (the first time about half an hour on two cores, then seconds)");
-        run_command(&mut workspace.cargo(&["build", "--workspace"]))?;
-    }
-    forget_last_index(workspace)?;
+    build(workspace, &[])?;
+    // It starts from nothing each time, so that it always shows the same.
+    forget(&workspace.root.join(".demo"))?;
 
     alluvium(workspace, &["backfill", PIPELINE])?;
     for (query, principal) in SEARCHES {
@@ -48,23 +45,34 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// The demo starts from nothing each time, so that it always shows the same.
-fn forget_last_index(workspace: &Workspace) -> Result<()> {
-    match fs::remove_dir_all(workspace.root.join(".demo")) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).context("cannot remove .demo"),
+/// Builds the program, and what else is named.
+pub(crate) fn build(workspace: &Workspace, more: &[&str]) -> Result<()> {
+    let _target = workspace.take_target()?;
+    println!("\nbuilding (the first time about half an hour on two cores, then seconds)");
+    run_command(&mut workspace.cargo(&[&["build", "--workspace"], more].concat()))
+}
+
+/// Removes what an earlier demo made.
+pub(crate) fn forget(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
+        }
         _ => Ok(()),
     }
 }
 
-/// Shows a command as a user would type it, and runs it.
+/// Runs a command of the program after showing it.
 fn alluvium(workspace: &Workspace, args: &[&str]) -> Result<()> {
+    show(args);
+    run_command(&mut workspace.program(workspace.binary("alluvium"), args))
+}
+
+/// Shows a command of the program as a user would type it.
+pub(crate) fn show(args: &[&str]) {
     let typed: Vec<_> = args
         .iter()
         .map(|arg| if arg.contains(' ') { format!("\"{arg}\"") } else { (*arg).to_owned() })
         .collect();
     println!("\n$ alluvium {}", typed.join(" "));
-    let mut command = Command::new(workspace.binary("alluvium"));
-    command.args(args);
-    workspace.prepare(&mut command);
-    run_command(&mut command)
 }

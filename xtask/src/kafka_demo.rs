@@ -6,14 +6,15 @@ use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::cargo::{output_of, run as run_command};
-use crate::setup::{self, Needs};
+use crate::demo::{build, forget, show};
+use crate::pause::pause;
+use crate::setup::{self, Needs, broker_program};
 use crate::workspace::Workspace;
 
 const PIPELINE: &str = "pipelines/kafka.toml";
@@ -25,16 +26,13 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Sets up, builds, and shows how searches follow an edit, a deletion and a revocation.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     setup::run(workspace, Needs::Suite)?;
-    {
-        let _target = workspace.take_target()?;
-        println!("\nbuilding (the first time about half an hour on two cores, then seconds)");
-        run_command(&mut workspace.cargo(&["build", "--workspace", "--bins", "--examples"]))?;
-    }
+    build(workspace, &["--bins", "--examples"])?;
     let folder = tempfile::tempdir()?;
     let broker = Broker::start(workspace, folder.path())?;
     println!("\na broker answers at {}", broker.address);
     let demo = Demo { workspace, broker: &broker, folder: folder.path() };
-    demo.forget_last_index()?;
+    // It starts from nothing each time: its broker does, too.
+    forget(&workspace.root.join(".demo").join("kafka-index"))?;
     let corpus = corpus(&workspace.root.join("pipelines").join("demo"))?;
     demo.send(&corpus)?;
     let daemon = demo.daemon()?;
@@ -75,16 +73,6 @@ impl Demo<'_> {
             !ids.iter().any(|id| id.ends_with("/travel-policy.md"))
         })?;
         self.search(travel, "group:executives")
-    }
-
-    /// The demo starts from nothing each time: its broker does, too.
-    fn forget_last_index(&self) -> Result<()> {
-        match fs::remove_dir_all(self.workspace.root.join(".demo").join("kafka-index")) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).context("cannot remove .demo")
-            }
-            _ => Ok(()),
-        }
     }
 
     fn alluvium(&self, args: &[&str]) -> Command {
@@ -129,7 +117,7 @@ impl Demo<'_> {
             if start.elapsed() > DEADLINE {
                 bail!("{what} did not reach the searches in {} s", DEADLINE.as_secs());
             }
-            pause();
+            pause(LOOK);
         }
         println!("{what}: {:.1} s, looking included", start.elapsed().as_secs_f64());
         Ok(())
@@ -145,8 +133,9 @@ impl Demo<'_> {
     }
 
     fn search(&self, query: &str, who: &str) -> Result<()> {
-        println!("\n$ alluvium search {PIPELINE} \"{query}\" --as {who} --limit 3");
-        run_command(&mut self.alluvium(&["search", PIPELINE, query, "--as", who, "--limit", "3"]))
+        let args = ["search", PIPELINE, query, "--as", who, "--limit", "3"];
+        show(&args);
+        run_command(&mut self.alluvium(&args))
     }
 }
 
@@ -161,9 +150,8 @@ impl Broker {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let address = format!("127.0.0.1:{port}");
         let url = format!("tcp://{address}");
-        let program = std::env::var_os("ALLUVIUM_BROKER").unwrap_or_else(|| "nisshi".into());
         let mut command = workspace.program(
-            program,
+            broker_program(),
             &["broker", "--listener-url", &url, "--advertised-listener-url", &url, "--storage-engine"],
         );
         command.args(["sqlite://nisshi.db", "--silent", "--group-initial-rebalance-delay", "0s"]);
@@ -173,15 +161,10 @@ impl Broker {
         let start = Instant::now();
         while TcpStream::connect(&address).is_err() {
             ensure!(start.elapsed() < DEADLINE, "the broker does not answer");
-            pause();
+            pause(LOOK);
         }
         Ok(Self { address, _process: process })
     }
-}
-
-#[allow(clippy::disallowed_methods, reason = "polls, under a deadline")]
-fn pause() {
-    thread::sleep(LOOK);
 }
 
 /// Ends with the demo.

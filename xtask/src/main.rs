@@ -19,6 +19,7 @@ mod demo;
 mod folder;
 mod kafka_demo;
 mod one_build;
+mod pause;
 mod setup;
 mod test;
 mod workspace;

@@ -10,6 +10,8 @@ mod protoc;
 mod python;
 mod stamp;
 
+pub(crate) use broker::program as broker_program;
+
 use std::fs::{self, File};
 use std::path::Path;
 use std::time::Instant;

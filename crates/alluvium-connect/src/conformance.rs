@@ -30,7 +30,7 @@ pub async fn drain(source: &mut dyn Source, room: Room) -> Result<Vec<SourceBatc
 }
 
 fn check(source: &dyn Source, room: Room, batch: &SourceBatch) -> Result<(), Breach> {
-    let bytes: u64 = batch.changes.iter().map(content_bytes).sum();
+    let bytes: u64 = batch.changes.iter().map(DocumentChange::content_bytes).sum();
     let single = batch.changes.len() == 1;
     let name = source.name();
     let deletes = batch.changes.iter().any(|c| matches!(c.content, Some(ContentChange::Delete { .. })));
@@ -51,9 +51,17 @@ fn judge(promises: &[(bool, &'static str)]) -> Result<(), Breach> {
     promises.iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, what)| Err(Breach::Broke(what)))
 }
 
-fn content_bytes(change: &DocumentChange) -> u64 {
+/// What a source of events said of a document, in short: `id=text`, or `id` and what became of it. `?` stands
+/// for an event that names no document.
+pub fn verb(change: &DocumentChange) -> String {
+    let id = change.doc_id.local();
     match &change.content {
-        Some(ContentChange::Upsert(upsert)) => upsert.bytes.len() as u64,
-        _ => 0,
+        Some(ContentChange::Upsert(upsert)) => format!("{id}={}", String::from_utf8_lossy(&upsert.bytes)),
+        Some(ContentChange::Delete { .. }) => format!("{id} delete"),
+        Some(ContentChange::Refused { refusal, .. }) if id.starts_with("./event/") => {
+            format!("? {}", refusal.cause)
+        }
+        Some(ContentChange::Refused { refusal, .. }) => format!("{id} {}", refusal.cause),
+        None => format!("{id} acl"),
     }
 }

@@ -22,6 +22,16 @@ pub struct DocumentChange {
     pub origin: Origin,
 }
 
+impl DocumentChange {
+    /// How many bytes of content it carries.
+    pub fn content_bytes(&self) -> u64 {
+        match &self.content {
+            Some(ContentChange::Upsert(upsert)) => upsert.bytes.len() as u64,
+            _ => 0,
+        }
+    }
+}
+
 /// The content half of a change.
 #[derive(Debug, Clone)]
 pub enum ContentChange {

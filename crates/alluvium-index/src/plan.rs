@@ -184,9 +184,9 @@ impl Planner<'_> {
             self.plan.counts.unchanged += 1;
             return Ok(());
         }
-        let (access, base) = self.judge_accesses(&change.access);
+        let (access, listed) = self.judge_accesses(&change.access);
         let content = self.judge_with_access(&change, &access);
-        let policy = self.policy_after(base, &change, &content, &access);
+        let policy = self.policy_after(listed, &change, &content, &access);
         self.refusals(&change, &content, &access);
         self.policy(&change, policy.as_ref());
         let acl = policy.map_or_else(Acl::nobody, |p| p.acl);
@@ -216,35 +216,30 @@ impl Planner<'_> {
         }
     }
 
-    /// The verdict over the access halves, one after the other, and the policy that those before the last
-    /// leave. One that changes nothing takes nothing from what came before it.
+    /// The verdict over the access halves, one after the other, and the policy that they leave. One that
+    /// changes nothing takes nothing from what came before it.
     fn judge_accesses(&self, last: &AccessChange) -> (AccessVerdict, Option<Policy>) {
         let mut known = self.known.clone();
         let mut verdict = AccessVerdict::Keep;
-        for access in self.before {
+        for access in self.before.iter().chain([last]) {
             let next = judge_access(&known, access);
             obey(&mut known.policy, &next);
             verdict = if next == AccessVerdict::Keep { verdict } else { next };
         }
-        let next = judge_access(&known, last);
-        (if next == AccessVerdict::Keep { verdict } else { next }, known.policy)
+        (verdict, known.policy)
     }
 
     fn policy_after(
         &self,
-        base: Option<Policy>,
+        mut policy: Option<Policy>,
         change: &Prepared,
         content: &ContentVerdict,
         access: &AccessVerdict,
     ) -> Option<Policy> {
-        let mut policy = base;
-        match access {
-            // A tombstone needs a row. A refusal does not: without one nobody may read either, and the
-            // source's default can still be taken once there is one.
-            AccessVerdict::Missing if matches!(content, ContentVerdict::Delete) => {
-                set_acl(&mut policy, Acl::nobody(), Version::observed());
-            }
-            access => obey(&mut policy, access),
+        // A tombstone needs a row. A refusal does not: without one nobody may read either, and the source's
+        // default can still be taken once there is one.
+        if *access == AccessVerdict::Missing && *content == ContentVerdict::Delete {
+            set_acl(&mut policy, Acl::nobody(), Version::observed());
         }
         if let Some(policy) = &mut policy {
             match (content, &change.content) {

@@ -64,8 +64,8 @@ pub(crate) fn table_place(path: &Path) -> (String, ObjectStoreParams) {
 /// Bytes of indexes, and of manifests and file footers, that one writer or reader of the index holds. What
 /// Lance holds by default, 7 GiB, is more than a daemon may take: each maintenance makes new index files,
 /// and the old ones stay until something pushes them out.
-const INDEX_CACHE: usize = 16 << 20;
-const METADATA_CACHE: usize = 16 << 20;
+const INDEX_CACHE: usize = 64 << 20;
+const METADATA_CACHE: usize = 32 << 20;
 
 /// What the tables of one writer or reader share.
 pub(crate) fn session() -> Arc<Session> {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use alluvium_connect::event::{Again, EventRules, Filling, event_id};
+use alluvium_connect::event::{self, Again, EventRules, event_id};
 use alluvium_core::change::DocumentChange;
 use alluvium_core::source::{Room, SourceBatch, SourceError};
 use rdkafka::Message;
@@ -17,8 +17,7 @@ use crate::settings::{KafkaMode, KafkaSpec};
 /// How long one message may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Reads the messages that are wanted, as many as there is room for, and leaves the others in `wanted`.
-/// They are no progress. One that is not there any more is left out: its item goes on waiting.
+/// Reads the messages that are wanted.
 pub(crate) fn read_again(
     spec: &KafkaSpec,
     rules: &EventRules,
@@ -27,23 +26,7 @@ pub(crate) fn read_again(
     room: Room,
 ) -> Result<SourceBatch, SourceError> {
     let consumer = client::consumer(spec, KafkaMode::Backfill)?;
-    let mut filling = Filling::new(room);
-    while let Some(again) = wanted.last().filter(|_| !filling.is_full()) {
-        let changes = match changes(&consumer, spec, rules, log, again) {
-            // What was read so far goes first; the error is met again with the next pull.
-            Err(_) if !filling.is_empty() => break,
-            changes => changes?,
-        };
-        if changes.is_empty() {
-            let Again { doc_id, position } = again;
-            tracing::warn!(document = %doc_id, position, "the event to be tried again is not there any more");
-        }
-        if changes.into_iter().any(|change| filling.take(change).is_some()) {
-            break;
-        }
-        wanted.pop();
-    }
-    Ok(filling.into_batch())
+    event::read_again(wanted, room, |again| changes(&consumer, spec, rules, log, again))
 }
 
 /// What the message that is wanted again says now.

@@ -28,8 +28,7 @@ impl<'m> Received<'m> {
         Self {
             topic: message.topic(),
             partition: message.partition(),
-            // Messages have no negative offsets.
-            offset: u64::try_from(message.offset()).unwrap_or(0),
+            offset: offset(message),
             incarnation,
             key: message.key(),
             value: message.payload(),
@@ -46,6 +45,11 @@ impl<'m> Received<'m> {
     fn position(&self) -> String {
         format!("{}/{}/{}", self.topic, self.partition, self.offset)
     }
+}
+
+/// A message's offset; none is negative.
+pub(crate) fn offset(message: &impl Message) -> u64 {
+    u64::try_from(message.offset()).unwrap_or(0)
 }
 
 /// The change of a message.

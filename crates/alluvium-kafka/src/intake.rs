@@ -8,7 +8,7 @@ use alluvium_core::source::SourceError;
 use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
 
-use crate::convert::{Received, change};
+use crate::convert::{Received, change, offset};
 use crate::log::Log;
 
 /// How often at most gaps of one partition are looked into.
@@ -50,7 +50,7 @@ impl Intake {
     /// a broker goes on with what is left without a word.
     pub(crate) fn gap_before(&mut self, message: &BorrowedMessage<'_>) -> Option<u64> {
         let partition = self.log.get(message.topic(), message.partition())?;
-        let offset = u64::try_from(message.offset()).unwrap_or(0);
+        let offset = offset(message);
         let doubtful = partition.is_read() && offset > partition.next && !partition.looked_into(GAPS);
         doubtful.then_some(partition.next)
     }
@@ -71,7 +71,7 @@ impl Intake {
         filling: &mut Filling,
     ) -> Result<(), SourceError> {
         let Some(partition) = self.log.get(message.topic(), message.partition()) else { return Ok(()) };
-        let offset = u64::try_from(message.offset()).unwrap_or(0);
+        let offset = offset(message);
         if !partition.is_read() || offset < partition.next {
             return Ok(());
         }

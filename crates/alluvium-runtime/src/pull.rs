@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use alluvium_core::brake::Brake;
-use alluvium_core::change::{ContentChange, DocumentChange};
+use alluvium_core::change::DocumentChange;
 use alluvium_core::document::Prepared;
 use alluvium_core::id::{DocId, SourceName};
 use alluvium_core::source::{SourceBatch, SourceError};
@@ -272,9 +272,5 @@ impl Drop for FailOnPanic {
 }
 
 fn weight(change: &DocumentChange, vectors: &Vectors) -> u64 {
-    let content = match &change.content {
-        Some(ContentChange::Upsert(upsert)) => upsert.bytes.len(),
-        _ => 0,
-    };
-    (content + vectors.values().map(|vector| vector.len() * 4).sum::<usize>()) as u64
+    change.content_bytes() + vectors.values().map(|vector| vector.len() as u64 * 4).sum::<u64>()
 }

@@ -270,8 +270,8 @@ fn jsonl(
 ) -> Result<JsonlSource, RunError> {
     let jsonl = JsonlSpec {
         name: spec.name.expose().clone(),
-        default_acl: settings.default_acl.as_ref().map(|acl| acl.expose().clone()),
-        content_roots: settings.content_roots.iter().map(|root| root.expose().clone()).collect(),
+        default_acl: exposed(settings.default_acl.as_ref()),
+        content_roots: all_exposed(&settings.content_roots),
         max_event_size: settings.max_event_size,
     };
     let clock = Arc::new(SystemClock);
@@ -293,19 +293,18 @@ fn kafka(
 
 /// What is read of Kafka, and from whom.
 pub(crate) fn kafka_spec(spec: &SourceSpec, settings: &KafkaSettings) -> KafkaSpec {
-    let texts = |values: &[Value<String>]| values.iter().map(|value| value.expose().clone()).collect();
     let properties = settings.properties.iter().map(|(key, value)| (key.clone(), value.expose().clone()));
     KafkaSpec {
         name: spec.name.expose().clone(),
-        brokers: texts(&settings.brokers),
-        topics: texts(&settings.topics),
+        brokers: all_exposed(&settings.brokers),
+        topics: all_exposed(&settings.topics),
         group: settings.group.expose().clone(),
         format: match &settings.format {
             EventFormat::DocumentChange => event::EventFormat::DocumentChange,
             EventFormat::Debezium(columns) => event::EventFormat::Debezium(Box::new(columns_of(columns))),
         },
-        default_acl: settings.default_acl.as_ref().map(|acl| acl.expose().clone()),
-        content_roots: settings.content_roots.iter().map(|root| root.expose().clone()).collect(),
+        default_acl: exposed(settings.default_acl.as_ref()),
+        content_roots: all_exposed(&settings.content_roots),
         max_event_size: settings.max_event_size,
         offset_lost: match settings.offset_lost {
             alluvium_config::OffsetLost::Stop => OffsetLost::Stop,
@@ -316,29 +315,36 @@ pub(crate) fn kafka_spec(spec: &SourceSpec, settings: &KafkaSettings) -> KafkaSp
 }
 
 fn columns_of(settings: &ColumnSettings) -> event::Columns {
-    let optional = |value: &Option<Value<String>>| value.as_ref().map(|value| value.expose().clone());
     event::Columns {
         id: settings.id.expose().clone(),
         text: settings.text.expose().clone(),
         media_type: settings.media_type.clone(),
-        title: optional(&settings.title),
-        uri: optional(&settings.uri),
-        readers: optional(&settings.readers),
-        metadata: settings.metadata.iter().map(|column| column.expose().clone()).collect(),
+        title: exposed(settings.title.as_ref()),
+        uri: exposed(settings.uri.as_ref()),
+        readers: exposed(settings.readers.as_ref()),
+        metadata: all_exposed(&settings.metadata),
     }
 }
 
+/// What a value is, for those who are to use it.
+fn exposed<T: Clone>(value: Option<&Value<T>>) -> Option<T> {
+    value.map(|value| value.expose().clone())
+}
+
+fn all_exposed<T: Clone>(values: &[Value<T>]) -> Vec<T> {
+    values.iter().map(|value| value.expose().clone()).collect()
+}
+
 fn filesystem(spec: &SourceSpec, settings: &FilesystemSettings, allow_deletes: bool) -> FilesystemSpec {
-    let texts = |values: &[Value<String>]| values.iter().map(|value| value.expose().clone()).collect();
     FilesystemSpec {
         name: spec.name.expose().clone(),
         root: settings.root.expose().clone(),
-        include: texts(&settings.include),
-        exclude: texts(&settings.exclude),
-        default_acl: settings.default_acl.as_ref().map(|acl| acl.expose().clone()),
+        include: all_exposed(&settings.include),
+        exclude: all_exposed(&settings.exclude),
+        default_acl: exposed(settings.default_acl.as_ref()),
         max_file_size: settings.max_file_size,
         allow_deletes,
-        metadata: texts(&settings.metadata),
+        metadata: all_exposed(&settings.metadata),
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::corpus::Corpus;
 use super::program::{binary, last_line};
 use crate::cargo::run as run_command;
+use crate::pause::pause;
 use crate::workspace::Workspace;
 
 /// How often a process is looked at while it is waited for.
@@ -111,12 +112,6 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Waits. Nothing here is a test: a measurement takes the time that it takes.
-#[expect(clippy::disallowed_methods, reason = "measuring real processes in real time")]
-pub(super) fn pause(time: Duration) {
-    std::thread::sleep(time);
 }
 
 /// A figure of `/proc/…/status` for a process and the largest of its workers.

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
-use super::child::pause;
 use super::corpus::{Corpus, FAST_MODEL, Shape, walk};
 use super::program::{alluvium, figure, python, ready};
 use super::report::Section;
 use super::{Size, median_of, ratio};
+use crate::pause::pause;
 use crate::setup::Needs;
 use crate::workspace::Workspace;
 

@@ -18,12 +18,6 @@ pub(crate) struct Section {
     pub(crate) body: String,
 }
 
-impl Section {
-    pub(crate) fn new(title: &'static str, body: String) -> Self {
-        Self { title, body }
-    }
-}
-
 const HEAD: &str = "# Benchmarks\n\nWritten by `cargo xtask bench`. Machines are noisy: read ratios, not seconds. The program is built with the release profile, but where a section says otherwise.\n";
 
 /// Prints a section and, if it is to be kept, puts it into the report in place of the one of the same title.

@@ -45,7 +45,7 @@ pub(super) fn run(workspace: &Workspace, size: &Size) -> Result<Section> {
     let groups: Vec<&str> = GROUPS.iter().map(|(group, _)| *group).collect();
     let (texts, questions) = (path("texts-index"), path("questions-index"));
     let measured = measure_index(workspace, &[&["search", &texts, &questions], groups.as_slice()].concat())?;
-    Ok(Section::new("Search under filters", body(&made, &measured)?))
+    Ok(Section { title: "Search under filters", body: body(&made, &measured)? })
 }
 
 /// Writes the documents and the questions as events; gives how many documents there are.

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::child::{Memory, Running, pause};
+use super::child::{Memory, Running};
 use super::corpus::{Corpus, FAST_MODEL, Shape, name, note};
 use super::program::{alluvium, figure, ready};
 use super::report::Section;
 use super::{Size, mean, ratio};
+use crate::pause::pause;
 use crate::setup::Needs;
 use crate::workspace::Workspace;
 

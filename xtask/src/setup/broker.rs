@@ -1,6 +1,7 @@
 //! A Kafka-compatible broker, for the tests of the Kafka source.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,6 +18,11 @@ const NAME: &str = "nisshi";
 const VERSION: &str = "0.8.1";
 /// The first minor version of Rust that compiles it; the one that this project is pinned to does not.
 const LEAST: (u32, u32) = (1, 96);
+
+/// The broker's program, once setup has found it.
+pub(crate) fn program() -> OsString {
+    env::var_os(VARIABLE).unwrap_or_else(|| NAME.into())
+}
 
 /// Finds a broker, or puts one into `.tools/bin`: one that another clone has built, or one that is built now
 /// where a toolchain that is new enough is installed.

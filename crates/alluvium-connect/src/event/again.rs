@@ -2,7 +2,37 @@
 
 use alluvium_core::change::{AccessChange, ContentChange, DocumentChange};
 use alluvium_core::id::DocId;
+use alluvium_core::source::{Room, SourceBatch, SourceError};
 use alluvium_core::version::Version;
+
+use super::Filling;
+
+/// Reads events that are wanted, as many as there is room for, and leaves the others in `wanted`; `read`
+/// gives what an event says now. They are no progress. One that is not there any more is left out: its item
+/// goes on waiting.
+pub fn read_again(
+    wanted: &mut Vec<Again>,
+    room: Room,
+    read: impl Fn(&Again) -> Result<Vec<DocumentChange>, SourceError>,
+) -> Result<SourceBatch, SourceError> {
+    let mut filling = Filling::new(room);
+    while let Some(again) = wanted.last().filter(|_| !filling.is_full()) {
+        let changes = match read(again) {
+            // What was read so far goes first; the error is met again with the next pull.
+            Err(_) if !filling.is_empty() => break,
+            changes => changes?,
+        };
+        if changes.is_empty() {
+            let Again { doc_id, position } = again;
+            tracing::warn!(document = %doc_id, position, "the event to be tried again is not there any more");
+        }
+        if changes.into_iter().any(|change| filling.take(change).is_some()) {
+            break;
+        }
+        wanted.pop();
+    }
+    Ok(filling.into_batch())
+}
 
 /// A change that was refused and is wanted again.
 #[derive(Debug, Clone, PartialEq, Eq)]

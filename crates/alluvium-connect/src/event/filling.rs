@@ -1,6 +1,6 @@
 //! A batch that takes changes as long as there is room.
 
-use alluvium_core::change::{ContentChange, DocumentChange};
+use alluvium_core::change::DocumentChange;
 use alluvium_core::source::{Room, SourceBatch};
 
 /// A batch that takes changes as long as there is room.
@@ -29,10 +29,7 @@ impl Filling {
 
     /// Takes a change, or gives it back where it does not fit; a first one always does.
     pub fn take(&mut self, change: DocumentChange) -> Option<DocumentChange> {
-        let size = match &change.content {
-            Some(ContentChange::Upsert(upsert)) => upsert.bytes.len() as u64,
-            _ => 0,
-        };
+        let size = change.content_bytes();
         if !self.batch.changes.is_empty() && self.bytes + size > self.room.bytes {
             return Some(change);
         }

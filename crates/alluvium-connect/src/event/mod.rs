@@ -29,7 +29,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-pub use again::Again;
+pub use again::{Again, read_again};
 pub use debezium::Columns;
 pub use filling::Filling;
 pub use format::EventFormat;

@@ -168,7 +168,7 @@ impl Scan {
                     }
                 },
             };
-            let size = content_bytes(&change);
+            let size = change.content_bytes();
             if !batch.changes.is_empty() && bytes + size > room.bytes {
                 self.carried = Some(change);
                 break;
@@ -291,13 +291,6 @@ fn progress(tree: &mut Tree, watermark: Option<Timestamp>) -> CheckpointDelta {
         after,
         through,
         watermark,
-    }
-}
-
-fn content_bytes(change: &DocumentChange) -> u64 {
-    match &change.content {
-        Some(ContentChange::Upsert(upsert)) => upsert.bytes.len() as u64,
-        _ => 0,
     }
 }
 

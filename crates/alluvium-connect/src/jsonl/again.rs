@@ -4,47 +4,19 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use alluvium_core::change::DocumentChange;
-use alluvium_core::source::{Room, SourceBatch, SourceError};
+use alluvium_core::source::SourceError;
 
 use super::convert::Converter;
 use super::lines::{Line, read_line};
-use crate::event::{Again, Filling};
+use crate::event::Again;
 
 /// Where its line starts: a position is the input's name, a colon, and that.
 fn start(again: &Again) -> Option<u64> {
     again.position.rsplit_once(':')?.1.parse().ok()
 }
 
-/// Reads the lines that are wanted, as many as there is room for, and leaves the others in `wanted`.
-/// They are no progress. A line that is not there any more, because the file is another one now, is left
-/// out: its item goes on waiting.
-pub(super) fn read_again(
-    file: &File,
-    wanted: &mut Vec<Again>,
-    converter: &Converter<'_>,
-    room: Room,
-) -> Result<SourceBatch, SourceError> {
-    let mut filling = Filling::new(room);
-    while let Some(again) = wanted.last().filter(|_| !filling.is_full()) {
-        let changes = match changes(file, again, converter) {
-            // What was read so far goes first; the error is met again with the next pull.
-            Err(_) if !filling.is_empty() => break,
-            changes => changes?,
-        };
-        if changes.is_empty() {
-            let Again { doc_id, position } = again;
-            tracing::warn!(document = %doc_id, position, "the event to be tried again is not there any more");
-        }
-        if changes.into_iter().any(|change| filling.take(change).is_some()) {
-            break;
-        }
-        wanted.pop();
-    }
-    Ok(filling.into_batch())
-}
-
-/// What the line that is wanted again says now.
-fn changes(
+/// What the line that is wanted again says now; nothing, where the file is another one now.
+pub(super) fn changes(
     file: &File,
     again: &Again,
     converter: &Converter<'_>,

@@ -12,11 +12,11 @@ use alluvium_core::source::{Room, SourceBatch, SourceError};
 use jiff::Timestamp;
 
 use super::JsonlMode;
-use super::again::read_again;
+use super::again::changes;
 use super::convert::Converter;
 use super::incarnation::{Incarnation, incarnation_hash};
 use super::lines::{Line, read_line};
-use crate::event::{Again, EventRules, Filling};
+use crate::event::{Again, EventRules, Filling, read_again};
 use crate::filesystem::stamp::FileStat;
 
 /// Lines that one batch reads at most: blank ones fill no room.
@@ -115,7 +115,7 @@ impl LineFile {
             incarnation: &present.incarnation.name(),
             max_event_size: self.max_event_size,
         };
-        let batch = read_again(file, &mut self.again, &converter, room)?;
+        let batch = read_again(&mut self.again, room, |again| changes(file, again, &converter))?;
         Ok(Some(batch).filter(|batch| !batch.changes.is_empty()))
     }
 

@@ -10,7 +10,7 @@ use alluvium_core::clock::SystemClock;
 use alluvium_core::version::VersionKind;
 
 use super::*;
-use crate::conformance::drain;
+use crate::conformance::{drain, verb};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 const ROOM: Room = Room { bytes: 1 << 20, changes: 1000 };
@@ -53,20 +53,6 @@ impl Read {
         self.deltas.extend(batch.deltas);
         self.verbs.extend(batch.changes.iter().map(verb));
         self.changes.extend(batch.changes);
-    }
-}
-
-/// `id=text`, or `id cause`.
-fn verb(change: &DocumentChange) -> String {
-    let id = change.doc_id.local();
-    match &change.content {
-        Some(ContentChange::Upsert(upsert)) => format!("{id}={}", String::from_utf8_lossy(&upsert.bytes)),
-        Some(ContentChange::Delete { .. }) => format!("{id} delete"),
-        Some(ContentChange::Refused { refusal, .. }) if id.starts_with("./event/") => {
-            format!("? {}", refusal.cause)
-        }
-        Some(ContentChange::Refused { refusal, .. }) => format!("{id} {}", refusal.cause),
-        None => format!("{id} acl"),
     }
 }
 

@@ -11,7 +11,7 @@ mod reading;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alluvium_connect::conformance::drain;
+use alluvium_connect::conformance::{drain, verb};
 use alluvium_connect::event::{Again, EventFormat};
 use alluvium_core::access::Acl;
 use alluvium_core::change::{ContentChange, DocumentChange};
@@ -104,20 +104,6 @@ impl Read {
                 Err(error) => panic!("{error}"),
             }
         }
-    }
-}
-
-/// `id=text`, or `id cause`.
-fn verb(change: &DocumentChange) -> String {
-    let id = change.doc_id.local();
-    match &change.content {
-        Some(ContentChange::Upsert(upsert)) => format!("{id}={}", String::from_utf8_lossy(&upsert.bytes)),
-        Some(ContentChange::Delete { .. }) => format!("{id} delete"),
-        Some(ContentChange::Refused { refusal, .. }) if id.starts_with("./event/") => {
-            format!("? {}", refusal.cause)
-        }
-        Some(ContentChange::Refused { refusal, .. }) => format!("{id} {}", refusal.cause),
-        None => format!("{id} acl"),
     }
 }
 
