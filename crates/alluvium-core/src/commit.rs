@@ -94,8 +94,12 @@ pub trait IndexWriter: Send {
     /// the implementation's to prove.
     async fn commit(&mut self, batch: Batch) -> Result<Committed, CommitError>;
 
-    /// Merges indexes and compacts where that is due, as a publish of its own.
+    /// Merges indexes and compacts where that is due, as a publish of its own, and waits for what is being
+    /// built beside the commits: nothing else is to be done.
     async fn maintain(&mut self) -> Result<(), CommitError>;
+
+    /// Publishes what was built beside the commits, if it is ready; for when no commit comes. Cheap.
+    async fn tend(&mut self) -> Result<(), CommitError>;
 
     /// Whether somebody else has published since: a person rolled back, erased, or resumed. What is in
     /// flight was prepared over another index and must be dropped. Cheap: one look for one object.

@@ -55,7 +55,8 @@ pub struct Outcome {
     pub relisted: Vec<(String, Acl)>,
 }
 
-/// Decides over all documents of both records.
+/// Decides over all documents of both records; those that are the same in both and whose policies did not
+/// change may be left out of both.
 pub fn decide(
     then_seq: u64,
     then: &HashMap<String, Content>,

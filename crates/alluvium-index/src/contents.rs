@@ -6,11 +6,14 @@ use alluvium_core::document::DocumentState;
 use alluvium_core::hash::Sha256;
 use alluvium_core::ledger::TableRole;
 use alluvium_core::rollback::Content;
+use arrow_array::RecordBatch;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::filter::one_of;
 use crate::reader::Index;
 use crate::rows;
+use crate::table::Table;
 use crate::tables::Tables;
 
 /// How the documents of one record differ from those of another; ids are sorted.
@@ -26,17 +29,40 @@ pub struct Diff {
     pub access: Vec<String>,
 }
 
+const COLUMNS: [&str; 3] = ["doc_id", "state", "content_hash"];
+
 /// State and hash of every document.
-pub(crate) async fn contents(tables: &Tables) -> Result<HashMap<String, Content>> {
+async fn contents(tables: &Tables) -> Result<HashMap<String, Content>> {
+    let table = tables.get(TableRole::Documents)?;
+    read(table, &table.rows(Some(&COLUMNS), None).await?)
+}
+
+/// State and hash in two records of the documents whose rows differ between them, and of `also`. Others
+/// may be among them.
+pub(crate) async fn differing(
+    one: &Tables,
+    two: &Tables,
+    also: &[&str],
+) -> Result<[HashMap<String, Content>; 2]> {
+    let (one, two) = (one.get(TableRole::Documents)?, two.get(TableRole::Documents)?);
+    let of = async |table: &Table, other: &Table| {
+        let mut batches = table.rows_unlike(other, &COLUMNS).await?;
+        if !also.is_empty() {
+            batches.extend(table.rows(Some(&COLUMNS), Some(one_of("doc_id", also))).await?);
+        }
+        read(table, &batches)
+    };
+    Ok([of(one, two).await?, of(two, one).await?])
+}
+
+fn read(table: &Table, batches: &[RecordBatch]) -> Result<HashMap<String, Content>> {
     #[derive(Deserialize)]
     struct Columns {
         doc_id: String,
         state: String,
         content_hash: Option<String>,
     }
-    let table = tables.get(TableRole::Documents)?;
-    let batches = table.rows(Some(&["doc_id", "state", "content_hash"]), None).await?;
-    let rows: Vec<Columns> = rows::from_batches(table.name(), &batches)?;
+    let rows: Vec<Columns> = rows::from_batches(table.name(), batches)?;
     let content = |row: Columns| {
         let hash: Option<Sha256> =
             row.content_hash.as_deref().map(|h| rows::hash(table.name(), h)).transpose()?;

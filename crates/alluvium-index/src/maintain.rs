@@ -11,13 +11,9 @@
 use alluvium_core::ledger::TableRole;
 use lance::dataset::optimize::{CompactionOptions, compact_files, plan_compaction};
 use lance::index::DatasetIndexExt;
-use lance::index::vector::VectorIndexParams;
 use lance_index::optimize::OptimizeOptions;
 use lance_index::scalar::ScalarIndexParams;
-use lance_index::vector::ivf::IvfBuildParams;
-use lance_index::vector::sq::builder::SQBuildParams;
 use lance_index::{IndexParams, IndexType};
-use lancedb::DistanceType;
 
 use crate::error::{IndexError, Result};
 use crate::indexes::{self, Coverage, Kind, TEXT, VECTOR, indexes};
@@ -26,6 +22,9 @@ use crate::table::Table;
 use crate::tuning::Tuning;
 
 mod layers;
+mod training;
+
+pub(crate) use training::{Training, wants_training};
 
 /// More rows than this outside an index, and searches scan too much.
 const MAX_UNINDEXED_ROWS: u64 = 20_000;
@@ -60,6 +59,8 @@ pub(crate) async fn create_indexes(role: TableRole, table: Table) -> Result<Tabl
 pub(crate) enum Effort {
     /// A bounded pause between commits.
     Bounded,
+    /// The same while a vector index is being trained: nothing that would part it from the table.
+    BesideTraining,
     /// All that helps, for a person who asked for it: rows that are marked as deleted leave their files,
     /// too, so that what was erased is gone once its old versions are.
     Thorough,
@@ -83,7 +84,7 @@ pub(crate) struct Backlog {
 impl Backlog {
     /// Reads it from the table's manifest.
     pub(crate) async fn of(role: TableRole, table: &Table, tuning: &Tuning, effort: Effort) -> Result<Self> {
-        let mut backlog = Self::unindexed(role, table, tuning).await?;
+        let mut backlog = Self::unindexed(role, table, tuning, effort).await?;
         let action = format!("planning the compaction of table {}", table.name());
         let options = CompactionOptions { max_source_fragments: None, ..compaction(effort) };
         let plan = plan_compaction(table.dataset(), &options).await.map_err(IndexError::storage(action))?;
@@ -92,11 +93,11 @@ impl Backlog {
     }
 
     /// What it says of indexes.
-    async fn unindexed(role: TableRole, table: &Table, tuning: &Tuning) -> Result<Self> {
+    async fn unindexed(role: TableRole, table: &Table, tuning: &Tuning, effort: Effort) -> Result<Self> {
         let coverage = Coverage::of(table).await?;
         let mut columns: Vec<&str> = indexes(role).iter().map(|(column, _)| *column).collect();
         let mut untrained = false;
-        if role == TableRole::Chunks {
+        if role == TableRole::Chunks && effort != Effort::BesideTraining {
             if coverage.has(VECTOR) {
                 columns.push(VECTOR);
             } else {
@@ -122,8 +123,8 @@ impl Backlog {
 }
 
 /// Whether enough of a table lies outside its indexes to be worth a round.
-pub(crate) async fn due(role: TableRole, table: &Table, tuning: &Tuning) -> Result<bool> {
-    Ok(Backlog::unindexed(role, table, tuning).await?.is_due(tuning))
+pub(crate) async fn due(role: TableRole, table: &Table, tuning: &Tuning, effort: Effort) -> Result<bool> {
+    Ok(Backlog::unindexed(role, table, tuning, effort).await?.is_due(tuning))
 }
 
 /// Merges small fragments and brings every index up to date.
@@ -134,7 +135,7 @@ pub(crate) async fn maintain(
     effort: Effort,
 ) -> Result<Table> {
     let table = create_indexes(role, table.clone()).await?;
-    let table = compact(&table, effort).await?;
+    let table = if effort == Effort::BesideTraining { table } else { compact(&table, effort).await? };
     let merged = indexes(role).iter().filter(|(_, kind)| *kind != Kind::Words);
     let merged = merged.map(|(column, _)| indexes::name(column)).collect();
     let table = optimize(&table, OptimizeOptions::merge(1).index_names(merged)).await?;
@@ -142,12 +143,12 @@ pub(crate) async fn maintain(
         return Ok(table);
     }
     let table = add_layer(&table, TEXT).await?;
-    if Coverage::of(&table).await?.has(VECTOR) {
-        add_layer(&table, VECTOR).await
-    } else if table.row_count().await? >= tuning.vector_index_rows {
-        train(&table).await
-    } else {
-        Ok(table)
+    match effort {
+        Effort::BesideTraining => Ok(table),
+        Effort::Thorough if wants_training(&table, tuning).await? => {
+            table.with_index(training::train(&table).await?).await
+        }
+        Effort::Bounded | Effort::Thorough => add_layer(&table, VECTOR).await,
     }
 }
 
@@ -159,7 +160,7 @@ fn compaction(effort: Effort) -> CompactionOptions {
         ..CompactionOptions::default()
     };
     match effort {
-        Effort::Bounded => bounded,
+        Effort::Bounded | Effort::BesideTraining => bounded,
         Effort::Thorough => {
             CompactionOptions { max_source_fragments: None, materialize_deletions_threshold: 0.0, ..bounded }
         }
@@ -181,40 +182,14 @@ async fn optimize(table: &Table, options: OptimizeOptions) -> Result<Table> {
     Ok(table.at(dataset))
 }
 
-/// Indexes what a layered index does not cover, together with as many of its last layers as are due. A
-/// vector index that would be merged whole is trained anew instead: by then the table has doubled, and
-/// its partitions follow the data.
+/// Indexes what a layered index does not cover, together with as many of its last layers as are due. An
+/// index that is not there yet is not made.
 async fn add_layer(table: &Table, column: &str) -> Result<Table> {
     let coverage = Coverage::of(table).await?;
     let (fragments, new) = coverage.missing(&[column]);
-    if fragments == 0 {
+    if fragments == 0 || !coverage.has(column) {
         return Ok(table.clone());
     }
-    let layers = coverage.layers(column);
-    let due = layers::due(&layers, new);
-    let options = if column == VECTOR && due == layers.len() {
-        OptimizeOptions::retrain()
-    } else {
-        OptimizeOptions::merge(due)
-    };
-    optimize(table, options.index_names(vec![indexes::name(column)])).await
-}
-
-/// Trains the vector index. Of those measured at a million rows, IVF with scalar quantization is built
-/// fastest, and the committer waits for it; it finds everything down to the 5 % below which searches are
-/// exact anyway. Product quantization finds half of it without a filter; HNSW over it keeps its recall
-/// under narrower filters, for half again the time and size.
-async fn train(table: &Table) -> Result<Table> {
-    let mut dataset = (**table.dataset()).clone();
-    let params = VectorIndexParams::with_ivf_sq_params(
-        DistanceType::Cosine.into(),
-        IvfBuildParams::default(),
-        SQBuildParams::default(),
-    );
-    dataset
-        .create_index_builder(&[VECTOR], IndexType::Vector, &params)
-        .name(indexes::name(VECTOR))
-        .await
-        .map_err(IndexError::storage(format!("training the vector index of table {}", table.name())))?;
-    Ok(table.at(dataset))
+    let due = layers::due(&coverage.layers(column), new);
+    optimize(table, OptimizeOptions::merge(due).index_names(vec![indexes::name(column)])).await
 }

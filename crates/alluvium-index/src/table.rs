@@ -23,12 +23,16 @@ use lance::dataset::transaction::{Operation, Transaction, UpdateMode};
 use lance::dataset::{
     CommitBuilder, DeleteBuilder, InsertBuilder, UncommittedDelete, WriteMode, WriteParams,
 };
+use lance::index::DatasetIndexExt;
 use lance::session::Session;
+use lance_table::format::IndexMetadata;
 
 use crate::error::{IndexError, Result, by_the_system, said};
 use crate::manifests::Manifests;
 use crate::storage;
 use crate::vacuum::Removed;
+
+mod unlike;
 
 /// The tag that plain LanceDB clients follow.
 pub(crate) const LIVE: &str = "live";
@@ -205,6 +209,17 @@ impl Table {
             None => self.committer(),
         };
         self.commit(transaction, committer).await
+    }
+
+    /// Takes on an index that was built over an earlier version, in place of those of its name. A conflict
+    /// is whatever happened since then that it can't answer for.
+    pub(crate) async fn with_index(&self, built: IndexMetadata) -> Result<Self> {
+        let action = format!("listing indexes of table {}", self.name);
+        let present = self.dataset.load_indices().await.map_err(IndexError::storage(action))?;
+        let removed_indices = present.iter().filter(|index| index.name == built.name).cloned().collect();
+        let read = built.dataset_version;
+        let operation = Operation::CreateIndex { new_indices: vec![built], removed_indices };
+        self.commit(Transaction::new(read, operation, None), self.committer()).await
     }
 
     fn committer(&self) -> CommitBuilder<'static> {

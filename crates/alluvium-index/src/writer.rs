@@ -16,7 +16,7 @@ use alluvium_core::document::Prepared;
 use alluvium_core::fingerprint::GenerationFingerprint;
 use alluvium_core::fold::fold;
 use alluvium_core::id::{Generation, PipelineName};
-use alluvium_core::ledger::{Reason, Record, TableRole, Writer as WriterId};
+use alluvium_core::ledger::{Reason, Record, Writer as WriterId};
 use alluvium_core::retention::Retention;
 use async_trait::async_trait;
 use fail::fail_point;
@@ -31,16 +31,18 @@ use crate::layout::Layout;
 use crate::ledger::Ledger;
 use crate::lock::Lock;
 use crate::lookup::Lookup;
-use crate::maintain::Effort;
+use crate::maintain::Training;
 use crate::plan::{self, Context, Plan};
 use crate::reader::Index;
 use crate::storage::{self, Durability};
 use crate::tables::Tables;
 use crate::tuning::Tuning;
+use maintenance::Patience;
 
 mod apply;
 mod erase;
 mod fence;
+mod maintenance;
 mod quarantine;
 mod rollback;
 mod tags;
@@ -74,6 +76,8 @@ pub struct Writer {
     tuning: Tuning,
     head: Option<Record>,
     claimed: bool,
+    /// A vector index that is being built beside the commits since the last claim.
+    training: Option<Training>,
     /// The record at which it was last looked whether a vacuum is due.
     vacuum_looked: u64,
     /// The tables of `head`; shared with look-ups, which follow every publish.
@@ -172,6 +176,7 @@ impl Writer {
             tuning: Tuning::default(),
             head: None,
             claimed: false,
+            training: None,
             vacuum_looked: 0,
             tables: Arc::default(),
             hold,
@@ -253,6 +258,8 @@ impl Writer {
             durability: self.options.durability,
             now: self.options.clock.now(),
         };
+        // A restore parts what is being built from the table that it is for.
+        self.training = None;
         let (record, tables) = claim.run(self.head.as_ref()).await?;
         self.head = Some(record.clone());
         self.set_tables(tables.clone());
@@ -361,35 +368,6 @@ impl Writer {
         fail_point!("commit::after-tags");
         Ok(published)
     }
-
-    async fn try_maintain(&mut self) -> Result<()> {
-        let Some(tables) = self.tables() else { return Ok(()) };
-        let mut due = Vec::new();
-        for role in TableRole::ALL {
-            if crate::maintain::due(role, tables.get(role)?, &self.tuning).await? {
-                due.push(role);
-            }
-        }
-        if !due.is_empty() {
-            Box::pin(self.maintain_tables(&due, Effort::Bounded)).await?;
-        }
-        Box::pin(self.vacuum_if_due()).await
-    }
-
-    /// Maintains these tables, as one record.
-    async fn maintain_tables(&mut self, roles: &[TableRole], effort: Effort) -> Result<()> {
-        let (head, mut tables) = self.claimed().await?;
-        for role in roles {
-            let maintained =
-                crate::maintain::maintain(*role, tables.get(*role)?, &self.tuning, effort).await?;
-            tables.set(*role, maintained);
-        }
-        let mut draft = Draft::over(&head, Reason::Maintenance);
-        if Fault::MaintenanceLosesProgress.is_on() {
-            draft.checkpoint = Checkpoint::default();
-        }
-        self.publish(&head, tables, draft).await.map(drop)
-    }
 }
 
 /// What tests seed instead of folding.
@@ -419,13 +397,17 @@ impl IndexWriter for Writer {
         checkpoint.apply(&batch.deltas).map_err(IndexError::from)?;
         let committed = self.commit_undisturbed(batch).await?;
         if committed.published.is_some() {
-            self.maintain().await?;
+            self.maintain_undisturbed(Patience::Bounded).await?;
         }
         Ok(committed)
     }
 
     async fn maintain(&mut self) -> std::result::Result<(), CommitError> {
-        Ok(self.maintain_undisturbed().await?)
+        Ok(self.maintain_undisturbed(Patience::UntilTrained).await?)
+    }
+
+    async fn tend(&mut self) -> std::result::Result<(), CommitError> {
+        Ok(self.tend_undisturbed().await?)
     }
 
     async fn superseded(&self) -> std::result::Result<bool, CommitError> {

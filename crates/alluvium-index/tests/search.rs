@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use alluvium_core::access::Principals;
+use alluvium_core::commit::IndexWriter;
+use alluvium_core::id::{DocId, PipelineName};
 use alluvium_index::{
-    Condition, ErrorKind, Index, RollbackOptions, Scan, SearchMode, SearchRequest, Tuning, Writer,
+    Condition, ErrorKind, Index, RollbackOptions, Scan, SearchMode, SearchRequest, Tuning, Writer, verify,
 };
 use common::{
     Ask, access_only, acl, commit, delete, denying, described, intervention, sorted, upsert, vector, who,
@@ -111,10 +113,15 @@ async fn random_changes_are_found_by_exactly_who_may(tuning: Tuning) {
             }
         }
         commit(&mut w, changes.into_values().collect()).await;
+        // Now and then a vector index is still being built.
+        if tuning == INDEXED && step % 2 == 0 {
+            w.maintain().await.unwrap();
+        }
         if step % 3 == 2 {
             check(dir.path(), tuning, &model, step).await;
         }
     }
+    w.maintain().await.unwrap();
     let plan = Ask::by(SearchMode::Hybrid, "common").of(&open(dir.path(), tuning).await, &["g"]).await.plan;
     let scan = if tuning == INDEXED { Scan::Index } else { Scan::Exact };
     assert!(plan.legs.len() == 2 && plan.legs.iter().all(|leg| leg.scan == scan), "{plan:?}");
@@ -377,6 +384,7 @@ async fn the_vector_index_finds_what_an_exact_search_finds() {
         Tuning { exact_rows: 1000, vector_index_rows: 4000, unindexed_fragments: 0, ..Tuning::DEFAULT };
     let mut w = writer(dir.path()).await.tuned(through_index);
     write_many(&mut w, 0..100).await;
+    w.maintain().await.unwrap();
     let indexed = open(dir.path(), through_index).await;
     let exact = open(dir.path(), NEGLECTED).await;
     let mut same = 0;
@@ -403,6 +411,66 @@ async fn the_vector_index_finds_what_an_exact_search_finds() {
         assert_eq!(found.hits[0].doc_id, "s/new", "{mode:?} {:?}", found.plan);
         assert!(found.plan.legs.iter().all(|leg| leg.scan == Scan::Index), "{:?}", found.plan);
     }
+}
+
+/// What a search by vector among all rows goes through, and how many documents it finds.
+async fn by_vector(root: &Path, tuning: Tuning) -> (Scan, BTreeSet<String>) {
+    let ask = Ask { limit: 10_000, ..Ask::by(SearchMode::Vector, "any") };
+    let found = ask.of(&open(root, tuning).await, &["g"]).await;
+    (found.plan.legs[0].scan, found.hits.into_iter().map(|hit| hit.doc_id.to_string()).collect())
+}
+
+/// Enough rows for a vector index, whose training takes longer than a commit.
+const TRAINED: Tuning =
+    Tuning { exact_rows: 0, vector_index_rows: 1000, unindexed_fragments: 0, ..Tuning::DEFAULT };
+
+#[tokio::test]
+async fn commits_go_on_while_a_vector_index_is_trained() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut w = writer(dir.path()).await.tuned(TRAINED);
+    write_many(&mut w, 0..30).await;
+    assert!(!has_index(dir.path(), "vector").await, "a commit waited for it");
+    let mut expected = by_vector(dir.path(), TRAINED).await.1;
+    // Whatever happens meanwhile is no less true of the index that comes.
+    commit(&mut w, vec![upsert("s/new", "one more", acl(&["g"])), delete("s/1")]).await;
+    commit(&mut w, vec![access_only("s/2", acl(&["h"])), upsert("s/3", "shorter", acl(&["g"]))]).await;
+    expected.insert("s/new".to_owned());
+    expected.retain(|id| id != "s/1" && id != "s/2");
+    assert_eq!(by_vector(dir.path(), TRAINED).await.1, expected);
+    w.maintain().await.unwrap();
+    assert_eq!(by_vector(dir.path(), TRAINED).await, (Scan::Index, expected));
+    let found = verify(dir.path(), &PipelineName::new("handbook").unwrap()).await.unwrap();
+    assert_eq!(found.findings, []);
+}
+
+#[tokio::test]
+async fn a_vector_index_that_is_built_is_taken_on_though_no_commit_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut w = writer(dir.path()).await.tuned(TRAINED);
+    write_many(&mut w, 0..30).await;
+    for _ in 0..3000 {
+        w.tend().await.unwrap();
+        if has_index(dir.path(), "vector").await {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("it never came");
+}
+
+#[tokio::test]
+async fn a_vector_index_is_trained_anew_after_another_writer_came_between() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut w = writer(dir.path()).await.tuned(TRAINED);
+    write_many(&mut w, 0..30).await;
+    let mut person = intervention(dir.path()).await;
+    person.erase(&DocId::parse("s/1").unwrap()).await.unwrap();
+    drop(person);
+    w.renew().await.unwrap();
+    commit(&mut w, vec![upsert("s/new", "one more", acl(&["g"]))]).await;
+    w.maintain().await.unwrap();
+    let (scan, found) = by_vector(dir.path(), TRAINED).await;
+    assert!(scan == Scan::Index && found.contains("s/new") && !found.contains("s/1"), "{found:?}");
 }
 
 #[tokio::test]

@@ -79,8 +79,11 @@ impl CommitLoop<'_> {
                 () = tokio::time::sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
                 () = shared.budget.starved.notified() => {}
                 () = drain.cancelled(), if self.may_drain() => self.drain(),
-                _ = ticks.tick() => if self.is_superseded().await? {
-                    return Ok(FollowEnd::Superseded);
+                _ = ticks.tick() => {
+                    if self.is_superseded().await? {
+                        return Ok(FollowEnd::Superseded);
+                    }
+                    self.writer.tend().await?;
                 },
             }
             self.tell();

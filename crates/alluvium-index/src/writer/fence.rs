@@ -7,6 +7,7 @@
 use alluvium_core::commit::{Batch, Committed};
 
 use super::Writer;
+use super::maintenance::Patience;
 use crate::error::{IndexError, Result};
 
 /// How often a commit claims anew: a late claim can restore every table once.
@@ -25,15 +26,21 @@ impl Writer {
         self.end(result).await
     }
 
-    pub(super) async fn maintain_undisturbed(&mut self) -> Result<()> {
+    pub(super) async fn maintain_undisturbed(&mut self, patience: Patience) -> Result<()> {
         for _ in 1..ATTEMPTS {
-            let result = Box::pin(self.try_maintain()).await;
+            let result = Box::pin(self.try_maintain(patience)).await;
             if let Some(end) = self.end_unless_disturbed(result).await {
                 return end;
             }
         }
-        let result = Box::pin(self.try_maintain()).await;
+        let result = Box::pin(self.try_maintain(patience)).await;
         self.end(result).await
+    }
+
+    /// What is built is lost with the first conflict: it is begun anew with the next commit.
+    pub(super) async fn tend_undisturbed(&mut self) -> Result<()> {
+        let result = Box::pin(self.take_on_trained()).await;
+        self.end_unless_disturbed(result).await.unwrap_or(Ok(()))
     }
 
     /// `None` after a conflict with somebody who no longer writes: the next attempt claims anew.

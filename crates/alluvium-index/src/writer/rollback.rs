@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::erase::blanked;
 use super::{Draft, Writer, apply};
-use crate::contents::contents;
+use crate::contents::differing;
 use crate::error::{IndexError, Result};
 use crate::fault::Fault;
 use crate::filter::one_of;
@@ -156,8 +156,8 @@ impl Writer {
             changed.clear();
         }
         let policies = with_lists(&then_tables, &changed).await?;
-        let before = contents(&then_tables).await?;
-        let after = contents(&now_tables).await?;
+        let also: Vec<&str> = changed.keys().map(String::as_str).collect();
+        let [before, after] = differing(&then_tables, &now_tables, &also).await?;
         let outcome = decide(then.seq, &before, &after, &policies, options.restore_deleted);
         Ok(Sides { then, then_tables, outcome, changed })
     }

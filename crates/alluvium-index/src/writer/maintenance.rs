@@ -1,0 +1,94 @@
+//! Maintenance between commits. Each round is a record of its own, and a bounded pause: a vector index is
+//! trained beside the commits, and a round takes it on once it is built.
+
+use alluvium_core::checkpoint::Checkpoint;
+use alluvium_core::ledger::{Reason, TableRole};
+
+use super::{Draft, Writer};
+use crate::error::Result;
+use crate::fault::Fault;
+use crate::maintain::{self, Effort, Training};
+
+/// How long maintenance may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// A bounded pause between commits.
+    Bounded,
+    /// There is nothing else to do: a vector index that is wanted is waited for.
+    UntilTrained,
+}
+
+impl Writer {
+    pub(super) async fn try_maintain(&mut self, patience: Patience) -> Result<()> {
+        self.train_if_wanted().await?;
+        if patience == Patience::UntilTrained
+            && let Some(training) = &mut self.training
+        {
+            training.wait().await;
+        }
+        self.take_on_trained().await?;
+        let Some(tables) = self.tables() else { return Ok(()) };
+        let mut due = Vec::new();
+        for role in TableRole::ALL {
+            if maintain::due(role, tables.get(role)?, &self.tuning, self.effort(role)).await? {
+                due.push(role);
+            }
+        }
+        if !due.is_empty() {
+            Box::pin(self.maintain_tables(&due, None)).await?;
+        }
+        if self.training.is_some() {
+            // It reads a version that nothing else may need.
+            return Ok(());
+        }
+        Box::pin(self.vacuum_if_due()).await
+    }
+
+    /// Maintains these tables, as one record; as much as is bounded, but for a person who asks for more.
+    pub(super) async fn maintain_tables(
+        &mut self,
+        roles: &[TableRole],
+        effort: Option<Effort>,
+    ) -> Result<()> {
+        let (head, mut tables) = self.claimed().await?;
+        for role in roles {
+            let effort = effort.unwrap_or_else(|| self.effort(*role));
+            let maintained = maintain::maintain(*role, tables.get(*role)?, &self.tuning, effort).await?;
+            tables.set(*role, maintained);
+        }
+        let mut draft = Draft::over(&head, Reason::Maintenance);
+        if Fault::MaintenanceLosesProgress.is_on() {
+            draft.checkpoint = Checkpoint::default();
+        }
+        self.publish(&head, tables, draft).await.map(drop)
+    }
+
+    fn effort(&self, role: TableRole) -> Effort {
+        match (role, &self.training) {
+            (TableRole::Chunks, Some(_)) => Effort::BesideTraining,
+            _ => Effort::Bounded,
+        }
+    }
+
+    /// Begins to train a vector index where there are enough rows for one, or enough new ones.
+    async fn train_if_wanted(&mut self) -> Result<()> {
+        let Some(tables) = self.tables().filter(|_| self.training.is_none()) else { return Ok(()) };
+        let chunks = tables.get(TableRole::Chunks)?;
+        if maintain::wants_training(chunks, &self.tuning).await? {
+            // What is built over a version that a claim is about to restore would be lost with it.
+            let (_, tables) = self.claimed().await?;
+            self.training = Some(Training::start(tables.get(TableRole::Chunks)?));
+        }
+        Ok(())
+    }
+
+    /// Publishes the vector index once it is built.
+    pub(super) async fn take_on_trained(&mut self) -> Result<()> {
+        let Some(training) = self.training.take_if(|training| training.is_over()) else { return Ok(()) };
+        let built = training.end().await?;
+        let (head, mut tables) = self.claimed().await?;
+        let chunks = tables.get(TableRole::Chunks)?.with_index(built).await?;
+        tables.set(TableRole::Chunks, chunks);
+        self.publish(&head, tables, Draft::over(&head, Reason::Maintenance)).await.map(drop)
+    }
+}
