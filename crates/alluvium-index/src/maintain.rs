@@ -14,6 +14,7 @@ use lance::index::DatasetIndexExt;
 use lance_index::optimize::OptimizeOptions;
 use lance_index::scalar::ScalarIndexParams;
 use lance_index::{IndexParams, IndexType};
+use lance_table::format::Fragment;
 
 use crate::error::{IndexError, Result};
 use crate::indexes::{self, Coverage, Kind, TEXT, VECTOR, indexes};
@@ -28,10 +29,20 @@ pub(crate) use training::{Training, wants_training};
 
 /// More rows than this outside an index, and searches scan too much.
 const MAX_UNINDEXED_ROWS: u64 = 20_000;
-/// Fragments below this many rows are small.
-const SMALL_FRAGMENT_ROWS: usize = 100_000;
+/// Rows that a fragment should have, at least, after a thorough compaction.
+const FRAGMENT_ROWS: usize = 100_000;
+/// What a compaction between commits merges: fragments of fewer rows than the first tier, and those of the
+/// second once there are [`TIER_FRAGMENTS`] of them. A row is so rewritten once a tier, and each time the
+/// indexes that know it follow. Larger fragments wait for a person.
+const TIERS: [usize; 2] = [1_024, 16_384];
+const TIER_FRAGMENTS: usize = 16;
+/// A fragment that has lost this share of its rows is written anew. With a tenth, as by default, the edits
+/// of a steady flow rewrote twice as much and took twice as long.
+const DELETED_SHARE: f32 = 0.5;
 /// Most fragments rewritten in one go, to bound the pause.
 const MAX_COMPACTED: usize = 64;
+/// Rows read at a time by a compaction; Lance holds several such batches.
+const COMPACTION_BATCH: usize = 1_024;
 
 /// Gives a table the indexes that it lacks, empty: what is in the table waits for the next round.
 pub(crate) async fn create_indexes(role: TableRole, table: Table) -> Result<Table> {
@@ -86,7 +97,7 @@ impl Backlog {
     pub(crate) async fn of(role: TableRole, table: &Table, tuning: &Tuning, effort: Effort) -> Result<Self> {
         let mut backlog = Self::unindexed(role, table, tuning, effort).await?;
         let action = format!("planning the compaction of table {}", table.name());
-        let options = CompactionOptions { max_source_fragments: None, ..compaction(effort) };
+        let options = CompactionOptions { max_source_fragments: None, ..compaction(table, effort) };
         let plan = plan_compaction(table.dataset(), &options).await.map_err(IndexError::storage(action))?;
         backlog.fragments = plan.tasks.iter().map(|task| task.fragments.len() as u64).sum();
         Ok(backlog)
@@ -152,24 +163,36 @@ pub(crate) async fn maintain(
     }
 }
 
-fn compaction(effort: Effort) -> CompactionOptions {
+fn compaction(table: &Table, effort: Effort) -> CompactionOptions {
     let bounded = CompactionOptions {
-        target_rows_per_fragment: SMALL_FRAGMENT_ROWS,
+        target_rows_per_fragment: tier(table.dataset().fragments()),
         max_source_fragments: Some(MAX_COMPACTED),
         num_threads: Some(1),
+        batch_size: Some(COMPACTION_BATCH),
+        materialize_deletions_threshold: DELETED_SHARE,
         ..CompactionOptions::default()
     };
     match effort {
         Effort::Bounded | Effort::BesideTraining => bounded,
-        Effort::Thorough => {
-            CompactionOptions { max_source_fragments: None, materialize_deletions_threshold: 0.0, ..bounded }
-        }
+        Effort::Thorough => CompactionOptions {
+            target_rows_per_fragment: FRAGMENT_ROWS,
+            max_source_fragments: None,
+            materialize_deletions_threshold: 0.0,
+            ..bounded
+        },
     }
+}
+
+/// The largest tier that is due.
+fn tier(fragments: &[Fragment]) -> usize {
+    let [first, second] = TIERS;
+    let grown = fragments.iter().filter_map(Fragment::num_rows).filter(|rows| (first..second).contains(rows));
+    if grown.count() < TIER_FRAGMENTS { first } else { second }
 }
 
 async fn compact(table: &Table, effort: Effort) -> Result<Table> {
     let mut dataset = (**table.dataset()).clone();
-    compact_files(&mut dataset, compaction(effort), None)
+    compact_files(&mut dataset, compaction(table, effort), None)
         .await
         .map_err(IndexError::storage(format!("compacting table {}", table.name())))?;
     Ok(table.at(dataset))
