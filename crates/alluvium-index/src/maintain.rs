@@ -32,13 +32,13 @@ const MAX_UNINDEXED_ROWS: u64 = 20_000;
 /// Rows that a fragment should have, at least, after a thorough compaction.
 const FRAGMENT_ROWS: usize = 100_000;
 /// What a compaction between commits merges: fragments of fewer rows than the first tier, and those of the
-/// second once there are [`TIER_FRAGMENTS`] of them. A row is so rewritten once a tier, and each time the
-/// indexes that know it follow. Larger fragments wait for a person.
+/// second once there are [`TIER_FRAGMENTS`] of them. A row is so rewritten once a tier, and each time all
+/// indexes that know it are rewritten, too. Larger fragments wait for a person.
 const TIERS: [usize; 2] = [1_024, 16_384];
 const TIER_FRAGMENTS: usize = 16;
-/// A fragment that has lost this share of its rows is written anew. With a tenth, as by default, the edits
-/// of a steady flow rewrote twice as much and took twice as long.
-const DELETED_SHARE: f32 = 0.5;
+/// A fragment that has lost this share of its rows is written anew. The indexes that know it are, too, which
+/// takes half a minute at a million rows: it must be worth it.
+const DELETED_SHARE: f32 = 0.8;
 /// Most fragments rewritten in one go, to bound the pause.
 const MAX_COMPACTED: usize = 64;
 /// Rows read at a time by a compaction; Lance holds several such batches.
@@ -186,7 +186,10 @@ fn compaction(table: &Table, effort: Effort) -> CompactionOptions {
 /// The largest tier that is due.
 fn tier(fragments: &[Fragment]) -> usize {
     let [first, second] = TIERS;
-    let grown = fragments.iter().filter_map(Fragment::num_rows).filter(|rows| (first..second).contains(rows));
+    let grown = fragments
+        .iter()
+        .filter_map(|fragment| fragment.physical_rows)
+        .filter(|rows| (first..second).contains(rows));
     if grown.count() < TIER_FRAGMENTS { first } else { second }
 }
 

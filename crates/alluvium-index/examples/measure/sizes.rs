@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use alluvium_core::commit::IndexWriter;
 use alluvium_index::{Intervention, RollbackOptions, Writer};
 use serde_json::{Value, json};
 
@@ -25,6 +26,8 @@ pub(crate) async fn measure(folder: &Path, sizes: &[usize]) -> Result<Value> {
     for size in sizes {
         let mut w = writer(folder, &clock).await?;
         grown.to(&mut w, size / CHUNKS).await?;
+        // A vector index that is being trained takes a core for minutes.
+        w.maintain().await?;
         let commits = grown.commits(&mut w).await?;
         drop(w);
         let mut rollbacks = Vec::new();
