@@ -41,7 +41,9 @@ fn spec(broker: &Broker) -> KafkaSpec {
         content_roots: Vec::new(),
         max_event_size: 400,
         offset_lost: OffsetLost::Stop,
-        properties: vec![("fetch.wait.max.ms".to_owned(), "20".to_owned())],
+        properties: [("fetch.wait.max.ms", "20"), ("debug", "cgrp,topic,fetch")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
     }
 }
 
@@ -50,8 +52,20 @@ fn source(spec: &KafkaSpec, mode: KafkaMode, checkpoint: &Checkpoint) -> KafkaSo
 }
 
 fn wanting(spec: &KafkaSpec, mode: KafkaMode, checkpoint: &Checkpoint, again: Vec<Again>) -> KafkaSource {
+    log();
     let partitions = checkpoint.0.get(&name()).map(|source| source.partitions.clone()).unwrap_or_default();
     KafkaSource::new(spec.clone(), mode, partitions, again, Arc::new(SystemClock)).unwrap()
+}
+
+/// What the group and librdkafka do is said where a test fails: a source that waits for nothing is not
+/// understood otherwise.
+fn log() {
+    let format = tracing_subscriber::fmt()
+        .with_env_filter("alluvium_kafka=debug,librdkafka=debug")
+        .with_ansi(false)
+        .with_test_writer();
+    // Tests of one process share it.
+    let _ = format.try_init();
 }
 
 fn event(id: &str, text: &str) -> String {
