@@ -99,16 +99,18 @@ impl Worker {
         Ok(low)
     }
 
-    /// Moves partitions of the group to their positions.
+    /// Takes partitions of the group at their positions, and moves those there that were taken before.
     fn place(&self, placed: &[(String, i32, u64, u64)]) -> Result<(), SourceError> {
         let names: Partitions = placed.iter().map(|(topic, number, _, _)| (topic.clone(), *number)).collect();
         let position = |topic: &str, number: i32| {
             let found = placed.iter().find(|(t, n, _, _)| t == topic && *n == number);
             found.map_or(rdkafka::Offset::Invalid, |(_, _, next, _)| client::offset(*next))
         };
-        let moved = client::list(names, position).and_then(|list| {
-            self.consumer.incremental_unassign(&list)?;
-            self.consumer.incremental_assign(&list)
+        let moved = client::taken(&self.consumer, &names).and_then(|taken| {
+            if taken.count() > 0 {
+                self.consumer.incremental_unassign(&taken)?;
+            }
+            self.consumer.incremental_assign(&client::list(names, position)?)
         });
         moved.map_err(|e| self.spec.unavailable(format!("the partitions can't be taken: {e}")))
     }

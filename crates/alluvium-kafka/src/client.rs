@@ -63,21 +63,26 @@ impl ClientContext for Context {
 }
 
 impl ConsumerContext for Context {
-    /// Answers the group at once, which waits for it. Partitions are taken at their ends, where there is
-    /// least to fetch: the worker moves them to where they are read from, and believes nothing before.
+    /// Answers the group at once, which waits for it. Partitions that become ours are taken later, where
+    /// their positions are known. Were they taken here at a logical offset, librdkafka would ask for it, and
+    /// an answer that comes after a partition was moved to its position moves it away again, past messages
+    /// that nobody read.
     fn rebalance(
         &self,
         consumer: &BaseConsumer<Self>,
         what: RDKafkaRespErr,
         partitions: &mut TopicPartitionList,
     ) {
-        let named = || partitions.elements().iter().map(|p| (p.topic().to_owned(), p.partition())).collect();
+        let named: Partitions =
+            partitions.elements().iter().map(|p| (p.topic().to_owned(), p.partition())).collect();
         let (answered, decision) = match what {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                let at_ends = list(named(), |_, _| Offset::End);
-                (at_ends.and_then(|list| consumer.incremental_assign(&list)), Decision::Assigned(named()))
+                (consumer.incremental_assign(&TopicPartitionList::new()), Decision::Assigned(named))
             }
-            _ => (consumer.incremental_unassign(partitions), Decision::Revoked(named())),
+            _ => {
+                let taken = taken(consumer, &named);
+                (taken.and_then(|taken| consumer.incremental_unassign(&taken)), Decision::Revoked(named))
+            }
         };
         if let Err(error) = answered {
             tracing::warn!(%error, ?decision, "the group can't be answered");
@@ -91,6 +96,13 @@ impl ConsumerContext for Context {
             tracing::debug!(%error, "the group's committed offsets stay behind until the next publish");
         }
     }
+}
+
+/// Those of the partitions that are being fetched.
+pub(crate) fn taken(consumer: &Consumer, partitions: &Partitions) -> KafkaResult<TopicPartitionList> {
+    let fetched = consumer.assignment()?;
+    let is_fetched = |(topic, number): &&(String, i32)| fetched.find_partition(topic, *number).is_some();
+    list(partitions.iter().filter(is_fetched).cloned().collect(), |_, _| Offset::Invalid)
 }
 
 /// The partitions with the offsets that `offset` gives them.

@@ -6,6 +6,7 @@
 //! - A partition's position is the next offset to be read. Before a partition is read, its position is
 //!   compared with what the log still has: a position that the log does not reach any more is never passed
 //!   over in silence ([`OffsetLost`]).
+//! - librdkafka is never asked to find an offset: partitions are taken at offsets that are numbers.
 //! - Every message is one change: one that is no event, or whose key is not its document's id, is a refused
 //!   change under an id of its own. None is dropped, and none is in the way of the next.
 //! - A partition that another member of the group takes away is not read on, and its offsets are not

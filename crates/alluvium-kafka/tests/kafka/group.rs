@@ -44,6 +44,23 @@ async fn nothing_is_lost_while_nobody_asks() {
     assert_eq!(read.verbs, ["a=1", "b=2", "c=3", "d=4"]);
 }
 
+/// An answer that comes late would move a partition past messages that nobody read.
+#[tokio::test(flavor = "multi_thread")]
+async fn librdkafka_is_never_asked_for_an_offset() {
+    let broker = started(1);
+    let mut source = source(&spec(&broker), KafkaMode::Follow, &Checkpoint::default());
+    send(&broker, &[("a", "1")]);
+    let mut read = Read::default();
+    read.follow(&mut source, 1).await;
+    // Longer than the source goes on fetching: the partition is placed anew.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    send(&broker, &[("b", "2")]);
+    read.follow(&mut source, 2).await;
+    let log = String::from_utf8(LOG.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("Start consuming documents [0] at offset 0"), "{log}");
+    assert!(!log.contains("querying for logical offset"), "{log}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_was_killed_is_waited_for() {
     let mut broker = started(1);

@@ -8,7 +8,8 @@ mod group;
 mod lost;
 mod reading;
 
-use std::sync::Arc;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use alluvium_connect::conformance::{drain, verb};
@@ -21,6 +22,7 @@ use alluvium_core::id::SourceName;
 use alluvium_core::source::{Room, Source, SourceBatch, SourceError};
 use alluvium_kafka::{KafkaMode, KafkaSource, KafkaSpec, OffsetLost};
 use broker::Broker;
+use tracing_subscriber::fmt::TestWriter;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 const ROOM: Room = Room { bytes: 1 << 20, changes: 1000 };
@@ -57,15 +59,27 @@ fn wanting(spec: &KafkaSpec, mode: KafkaMode, checkpoint: &Checkpoint, again: Ve
     KafkaSource::new(spec.clone(), mode, partitions, again, Arc::new(SystemClock)).unwrap()
 }
 
-/// What the group and librdkafka do is said where a test fails: a source that waits for nothing is not
-/// understood otherwise.
+/// What librdkafka and the group did. Where a test fails it is shown, too: a source that waits for nothing
+/// is not understood otherwise.
+static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+struct Log;
+
+impl io::Write for Log {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        LOG.lock().unwrap().extend(text);
+        TestWriter::new().write(text)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 fn log() {
-    let format = tracing_subscriber::fmt()
-        .with_env_filter("alluvium_kafka=debug,librdkafka=debug")
-        .with_ansi(false)
-        .with_test_writer();
+    let format = tracing_subscriber::fmt().with_env_filter("alluvium_kafka=debug,librdkafka=debug");
     // Tests of one process share it.
-    let _ = format.try_init();
+    let _ = format.with_ansi(false).with_writer(|| Log).try_init();
 }
 
 fn event(id: &str, text: &str) -> String {
