@@ -8,7 +8,7 @@ mod group;
 mod lost;
 mod reading;
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
