@@ -13,7 +13,7 @@ use lance_index::vector::ivf::IvfBuildParams;
 use lance_index::vector::sq::builder::SQBuildParams;
 use lance_table::format::IndexMetadata;
 use lancedb::DistanceType;
-use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::layers;
 use crate::error::{IndexError, Result};
@@ -24,56 +24,31 @@ use crate::tuning::Tuning;
 /// A vector index that is being built. Dropped, it is given up.
 pub(crate) struct Training {
     table: String,
-    task: JoinSet<Result<IndexMetadata>>,
-    built: Option<Result<IndexMetadata>>,
+    task: AbortOnDropHandle<Result<IndexMetadata>>,
 }
 
 impl Training {
     /// Begins over this version.
     pub(crate) fn start(table: &Table) -> Self {
         tracing::info!(table = table.name(), version = table.version(), "training the vector index");
-        let mut task = JoinSet::new();
         let of = table.clone();
-        task.spawn(async move { train(&of).await });
-        Self { table: table.name().to_owned(), task, built: None }
+        let task = AbortOnDropHandle::new(tokio::spawn(async move { train(&of).await }));
+        Self { table: table.name().to_owned(), task }
     }
 
     /// Whether it is built, or has failed.
-    pub(crate) fn is_over(&mut self) -> bool {
-        if let Some(joined) = self.task.try_join_next() {
-            self.built = Some(self.result(joined));
-        }
-        self.built.is_some()
+    pub(crate) fn is_over(&self) -> bool {
+        self.task.is_finished()
     }
 
-    /// Waits for it.
-    pub(crate) async fn wait(&mut self) {
-        if let Some(joined) = self.task.join_next().await {
-            self.built = Some(self.result(joined));
-        }
-    }
-
-    /// The index.
-    pub(crate) async fn end(mut self) -> Result<IndexMetadata> {
-        self.wait().await;
-        let table = self.table;
-        self.built.unwrap_or_else(|| Err(failed(&table, "it was given up")))
-    }
-
-    fn result(
-        &self,
-        joined: std::result::Result<Result<IndexMetadata>, tokio::task::JoinError>,
-    ) -> Result<IndexMetadata> {
-        joined.unwrap_or_else(|error| Err(failed(&self.table, &error.to_string())))
+    /// The index, once it is built.
+    pub(crate) async fn end(self) -> Result<IndexMetadata> {
+        self.task.await.map_err(IndexError::storage(action(&self.table)))?
     }
 }
 
 fn action(table: &str) -> String {
     format!("training the vector index of table {table}")
-}
-
-fn failed(table: &str, message: &str) -> IndexError {
-    IndexError::Storage { action: action(table), message: message.to_owned() }
 }
 
 /// Whether there are enough rows for a vector index and it is not there, or as many came after it as it

@@ -39,7 +39,7 @@ impl Writer {
 
     /// What is built is lost with the first conflict: it is begun anew with the next commit.
     pub(super) async fn tend_undisturbed(&mut self) -> Result<()> {
-        let result = Box::pin(self.take_on_trained()).await;
+        let result = Box::pin(self.take_on_trained(Patience::Bounded)).await;
         self.end_unless_disturbed(result).await.unwrap_or(Ok(()))
     }
 

@@ -2,12 +2,13 @@
 //! trained beside the commits, and a round takes it on once it is built.
 
 use alluvium_core::checkpoint::Checkpoint;
-use alluvium_core::ledger::{Reason, TableRole};
+use alluvium_core::ledger::{Reason, Record, TableRole};
 
 use super::{Draft, Writer};
 use crate::error::Result;
 use crate::fault::Fault;
 use crate::maintain::{self, Effort, Training};
+use crate::tables::Tables;
 
 /// How long maintenance may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,21 +22,17 @@ pub(super) enum Patience {
 impl Writer {
     pub(super) async fn try_maintain(&mut self, patience: Patience) -> Result<()> {
         self.train_if_wanted().await?;
-        if patience == Patience::UntilTrained
-            && let Some(training) = &mut self.training
-        {
-            training.wait().await;
-        }
-        self.take_on_trained().await?;
+        self.take_on_trained(patience).await?;
         let Some(tables) = self.tables() else { return Ok(()) };
         let mut due = Vec::new();
         for role in TableRole::ALL {
-            if maintain::due(role, tables.get(role)?, &self.tuning, self.effort(role)).await? {
-                due.push(role);
+            let effort = self.effort(role);
+            if maintain::due(role, tables.get(role)?, &self.tuning, effort).await? {
+                due.push((role, effort));
             }
         }
         if !due.is_empty() {
-            Box::pin(self.maintain_tables(&due, None)).await?;
+            Box::pin(self.maintain_tables(&due)).await?;
         }
         if self.training.is_some() {
             // It reads a version that nothing else may need.
@@ -44,23 +41,22 @@ impl Writer {
         Box::pin(self.vacuum_if_due()).await
     }
 
-    /// Maintains these tables, as one record; as much as is bounded, but for a person who asks for more.
-    pub(super) async fn maintain_tables(
-        &mut self,
-        roles: &[TableRole],
-        effort: Option<Effort>,
-    ) -> Result<()> {
+    /// Maintains these tables, as one record.
+    pub(super) async fn maintain_tables(&mut self, due: &[(TableRole, Effort)]) -> Result<()> {
         let (head, mut tables) = self.claimed().await?;
-        for role in roles {
-            let effort = effort.unwrap_or_else(|| self.effort(*role));
-            let maintained = maintain::maintain(*role, tables.get(*role)?, &self.tuning, effort).await?;
+        for (role, effort) in due {
+            let maintained = maintain::maintain(*role, tables.get(*role)?, &self.tuning, *effort).await?;
             tables.set(*role, maintained);
         }
-        let mut draft = Draft::over(&head, Reason::Maintenance);
+        self.publish_round(&head, tables).await
+    }
+
+    async fn publish_round(&mut self, head: &Record, tables: Tables) -> Result<()> {
+        let mut draft = Draft::over(head, Reason::Maintenance);
         if Fault::MaintenanceLosesProgress.is_on() {
             draft.checkpoint = Checkpoint::default();
         }
-        self.publish(&head, tables, draft).await.map(drop)
+        self.publish(head, tables, draft).await.map(drop)
     }
 
     fn effort(&self, role: TableRole) -> Effort {
@@ -83,12 +79,13 @@ impl Writer {
     }
 
     /// Publishes the vector index once it is built.
-    pub(super) async fn take_on_trained(&mut self) -> Result<()> {
-        let Some(training) = self.training.take_if(|training| training.is_over()) else { return Ok(()) };
+    pub(super) async fn take_on_trained(&mut self, patience: Patience) -> Result<()> {
+        let is_due = |training: &mut Training| patience == Patience::UntilTrained || training.is_over();
+        let Some(training) = self.training.take_if(is_due) else { return Ok(()) };
         let built = training.end().await?;
         let (head, mut tables) = self.claimed().await?;
         let chunks = tables.get(TableRole::Chunks)?.with_index(built).await?;
         tables.set(TableRole::Chunks, chunks);
-        self.publish(&head, tables, Draft::over(&head, Reason::Maintenance)).await.map(drop)
+        self.publish_round(&head, tables).await
     }
 }

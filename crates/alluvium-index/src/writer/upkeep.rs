@@ -138,8 +138,8 @@ impl Upkeep {
     }
 
     async fn maintain(&mut self, tasks: Vec<UpkeepTask>) -> Result<()> {
-        let roles: Vec<TableRole> = tasks.iter().map(|task| task.role).collect();
-        Box::pin(self.writer.maintain_tables(&roles, Some(Effort::Thorough))).await?;
+        let due: Vec<_> = tasks.iter().map(|task| (task.role, Effort::Thorough)).collect();
+        Box::pin(self.writer.maintain_tables(&due)).await?;
         self.report.published = true;
         let Some(tables) = self.writer.tables() else { return Ok(()) };
         for UpkeepTask { role, backlog, name } in tasks {
