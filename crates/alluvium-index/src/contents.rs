@@ -1,6 +1,6 @@
-//! The contents of all documents of a record, and how two records differ.
+//! How the documents of two records differ.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use alluvium_core::document::DocumentState;
 use alluvium_core::hash::Sha256;
@@ -30,12 +30,6 @@ pub struct Diff {
 }
 
 const COLUMNS: [&str; 3] = ["doc_id", "state", "content_hash"];
-
-/// State and hash of every document.
-async fn contents(tables: &Tables) -> Result<HashMap<String, Content>> {
-    let table = tables.get(TableRole::Documents)?;
-    read(table, &table.rows(Some(&COLUMNS), None).await?)
-}
 
 /// State and hash in two records of the documents whose rows differ between them, and of `also`. Others
 /// may be among them.
@@ -71,16 +65,20 @@ fn read(table: &Table, batches: &[RecordBatch]) -> Result<HashMap<String, Conten
     rows.into_iter().map(content).collect()
 }
 
-async fn access_lists(tables: &Tables) -> Result<HashMap<String, String>> {
+/// Hashes of access lists in two records of the documents whose policies differ between them.
+async fn differing_lists(one: &Tables, two: &Tables) -> Result<[HashMap<String, String>; 2]> {
     #[derive(Deserialize)]
     struct Columns {
         doc_id: String,
         acl_hash: String,
     }
-    let table = tables.get(TableRole::Policy)?;
-    let batches = table.rows(Some(&["doc_id", "acl_hash"]), None).await?;
-    let rows: Vec<Columns> = rows::from_batches(table.name(), &batches)?;
-    Ok(rows.into_iter().map(|row| (row.doc_id, row.acl_hash)).collect())
+    let (one, two) = (one.get(TableRole::Policy)?, two.get(TableRole::Policy)?);
+    let of = async |table: &Table, other: &Table| -> Result<_> {
+        let batches = table.rows_unlike(other, &["doc_id", "acl_hash"]).await?;
+        let rows: Vec<Columns> = rows::from_batches(table.name(), &batches)?;
+        Ok(rows.into_iter().map(|row| (row.doc_id, row.acl_hash)).collect())
+    };
+    Ok([of(one, two).await?, of(two, one).await?])
 }
 
 impl Index {
@@ -90,8 +88,12 @@ impl Index {
             let served = contents.into_iter().filter(|(_, content)| content.state == DocumentState::Indexed);
             served.map(|(id, content)| (id, content.hash)).collect()
         };
-        let (before, after) = (served(contents(&self.tables).await?), served(contents(&other.tables).await?));
-        let (lists, other_lists) = (access_lists(&self.tables).await?, access_lists(&other.tables).await?);
+        let [earlier, later] = differing_lists(&self.tables, &other.tables).await?;
+        let relisted = |id: &&str| earlier.get(*id) != later.get(*id);
+        let relisted: HashSet<&str> =
+            earlier.keys().chain(later.keys()).map(String::as_str).filter(relisted).collect();
+        let also: Vec<&str> = relisted.iter().copied().collect();
+        let [before, after] = differing(&self.tables, &other.tables, &also).await?.map(served);
         let mut diff = Diff::default();
         for (id, hash) in &after {
             match before.get(id) {
@@ -99,7 +101,7 @@ impl Index {
                 Some(earlier) if earlier != hash => diff.changed.push(id.clone()),
                 Some(_) => {}
             }
-            if before.contains_key(id) && lists.get(id) != other_lists.get(id) {
+            if before.contains_key(id) && relisted.contains(id.as_str()) {
                 diff.access.push(id.clone());
             }
         }

@@ -19,6 +19,7 @@ use futures::TryStreamExt;
 use lance::Dataset;
 use lance::dataset::builder::DatasetBuilder;
 use lance::dataset::cleanup::CleanupPolicyBuilder;
+use lance::dataset::scanner::Scanner;
 use lance::dataset::transaction::{Operation, Transaction, UpdateMode};
 use lance::dataset::{
     CommitBuilder, DeleteBuilder, InsertBuilder, UncommittedDelete, WriteMode, WriteParams,
@@ -117,13 +118,17 @@ impl Table {
         columns: Option<&[&str]>,
         filter: Option<Expr>,
     ) -> Result<Vec<RecordBatch>> {
-        let action = || format!("reading table {}", self.name);
         let mut scan = self.dataset.scan();
-        if let Some(columns) = columns {
-            scan.project(columns).map_err(IndexError::storage(action()))?;
-        }
         if let Some(filter) = filter {
             scan.filter_expr(filter);
+        }
+        self.collect(scan, columns).await
+    }
+
+    async fn collect(&self, mut scan: Scanner, columns: Option<&[&str]>) -> Result<Vec<RecordBatch>> {
+        let action = || format!("reading table {}", self.name);
+        if let Some(columns) = columns {
+            scan.project(columns).map_err(IndexError::storage(action()))?;
         }
         let stream = scan.try_into_stream().await.map_err(IndexError::storage(action()))?;
         stream.try_collect().await.map_err(IndexError::storage(action()))

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 
 use arrow_array::RecordBatch;
-use futures::TryStreamExt;
 use lance::dataset::ProjectionRequest;
 use lance_table::format::Fragment;
 
@@ -25,23 +24,18 @@ impl Table {
                 None => fragments.push(fragment.clone()),
             }
         }
-        let mut batches = self.rows_of(fragments, columns).await?;
+        let mut batches = Vec::new();
+        if !fragments.is_empty() {
+            let mut scan = self.dataset.scan();
+            scan.with_fragments(fragments);
+            batches = self.collect(scan, Some(columns)).await?;
+        }
         if !rows.is_empty() {
             let projection = ProjectionRequest::from_columns(columns, self.dataset.schema());
             let taken = self.dataset.take_rows(&rows, projection).await;
             batches.push(taken.map_err(IndexError::storage(self.comparing()))?);
         }
         Ok(batches)
-    }
-
-    async fn rows_of(&self, fragments: Vec<Fragment>, columns: &[&str]) -> Result<Vec<RecordBatch>> {
-        if fragments.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut scan = self.dataset.scan();
-        scan.with_fragments(fragments).project(columns).map_err(IndexError::storage(self.comparing()))?;
-        let stream = scan.try_into_stream().await.map_err(IndexError::storage(self.comparing()))?;
-        stream.try_collect().await.map_err(IndexError::storage(self.comparing()))
     }
 
     /// The addresses of rows of a fragment that are deleted in the other version and not in this one.
