@@ -27,7 +27,7 @@ pub(super) fn binary(workspace: &Workspace, name: &str) -> PathBuf {
     workspace.target.join("release").join(format!("{name}{}", env::consts::EXE_SUFFIX))
 }
 
-/// Runs the program that measures the index alone, shows its progress, and gives its figures.
+/// Runs the program that measures the index alone, and gives its figures.
 pub(super) fn measure_index(workspace: &Workspace, args: &[&str]) -> Result<Value> {
     json_of(workspace, &binary(workspace, "examples/measure"), args)
 }
