@@ -1,5 +1,6 @@
 //! A real broker, alone on a port of this machine, and a producer for it.
 
+use std::fs::File;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,9 +19,34 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// A broker with its data in a temporary folder; dropping it kills it.
 pub(crate) struct Broker {
     folder: tempfile::TempDir,
-    port: u16,
+    port: Port,
     process: Option<Child>,
     producer: OnceLock<BaseProducer>,
+}
+
+/// A port that is ours also while no broker listens at it: another test's broker would answer our clients.
+struct Port {
+    number: u16,
+    _lock: File,
+}
+
+impl Port {
+    /// Below those that the system gives to connections.
+    fn take() -> Self {
+        let folder = std::env::temp_dir().join("alluvium-broker-ports");
+        std::fs::create_dir_all(&folder).unwrap();
+        let free = |number: u16| {
+            let lock = File::create(folder.join(number.to_string())).unwrap();
+            let is_free = lock.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", number)).is_ok();
+            is_free.then_some(Self { number, _lock: lock })
+        };
+        (20_000..30_000).find_map(free).expect("a port")
+    }
+
+    /// `host:port`.
+    fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.number)
+    }
 }
 
 /// A message: a partition where it matters, a key and a value.
@@ -29,15 +55,14 @@ pub(crate) type Record<'r> = (Option<i32>, Option<&'r [u8]>, Option<&'r [u8]>);
 impl Broker {
     pub(crate) fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("alluvium-broker-").tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut broker = Self { folder, port, process: None, producer: OnceLock::new() };
+        let mut broker = Self { folder, port: Port::take(), process: None, producer: OnceLock::new() };
         broker.restart();
         broker
     }
 
     /// `host:port`.
     pub(crate) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        self.port.address()
     }
 
     /// Kills it, as loss of power would; what it has acknowledged is in its files.
@@ -52,7 +77,7 @@ impl Broker {
     pub(crate) fn restart(&mut self) {
         self.kill();
         let url = format!("tcp://{}", self.address());
-        let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
+        let log = File::create(self.folder.path().join("log")).unwrap();
         let mut command = Command::new(program());
         command.args(["broker", "--listener-url", &url, "--advertised-listener-url", &url]);
         command.args(["--storage-engine", "sqlite://nisshi.db", "--silent"]);
