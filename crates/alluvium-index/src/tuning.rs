@@ -17,6 +17,8 @@ pub struct Tuning {
     /// One round of a vacuum takes at most so many records, and so many versions of a table; twice what
     /// made it due, if that is more.
     pub vacuum_most: u64,
+    /// So many records are made with the same caches.
+    pub session_records: u64,
 }
 
 impl Tuning {
@@ -27,6 +29,7 @@ impl Tuning {
         unindexed_fragments: 16,
         vacuum_records: 200,
         vacuum_most: 1_000,
+        session_records: 200,
     };
 }
 

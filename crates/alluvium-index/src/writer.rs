@@ -68,6 +68,8 @@ pub struct Writer {
     layout: Layout,
     ledger: Ledger,
     session: Arc<Session>,
+    /// The record at which the session was new.
+    session_since: u64,
     id: WriterId,
     pipeline: PipelineName,
     fingerprint: GenerationFingerprint,
@@ -163,6 +165,7 @@ impl Writer {
             layout,
             ledger,
             session: storage::session(),
+            session_since: 0,
             id: WriterId {
                 nonce: String::new(),
                 host: host(),

@@ -8,6 +8,7 @@ use super::{Draft, Writer};
 use crate::error::Result;
 use crate::fault::Fault;
 use crate::maintain::{self, Effort, Training};
+use crate::storage;
 use crate::tables::Tables;
 
 /// How long maintenance may take.
@@ -21,6 +22,7 @@ pub(super) enum Patience {
 
 impl Writer {
     pub(super) async fn try_maintain(&mut self, patience: Patience) -> Result<()> {
+        self.renew_session().await?;
         self.train_if_wanted().await?;
         self.take_on_trained(patience).await?;
         let Some(tables) = self.tables() else { return Ok(()) };
@@ -39,6 +41,18 @@ impl Writer {
             return Ok(());
         }
         Box::pin(self.vacuum_if_due()).await
+    }
+
+    /// Opens the tables anew, with empty caches. Those of a session keep what no version has any more until
+    /// something else pushes it out, and a daemon of months would be full of that.
+    async fn renew_session(&mut self) -> Result<()> {
+        let due = self.session_since.saturating_add(self.tuning.session_records);
+        let Some(head) = self.head.as_ref().filter(|head| head.seq >= due) else { return Ok(()) };
+        self.session_since = head.seq;
+        let session = storage::session();
+        self.set_tables(Tables::open(&self.layout, head, &session).await?);
+        self.session = session;
+        Ok(())
     }
 
     /// Maintains these tables, as one record.

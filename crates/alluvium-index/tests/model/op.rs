@@ -13,6 +13,8 @@ pub const TEXTS: u8 = 4;
 /// Access lists, as readers and denied.
 pub const LISTS: [(&[&str], &[&str]); 5] =
     [(&["ann"], &[]), (&["bob"], &[]), (&["ann", "bob"], &[]), (&["ann", "bob"], &["bob"]), (&[], &[])];
+/// The one that admits nobody.
+pub const NOBODY: u8 = 4;
 /// Who asks.
 pub const PRINCIPALS: [&str; 3] = ["ann", "bob", "eve"];
 
@@ -37,6 +39,10 @@ pub enum EventChange {
     Delete,
     Access {
         list: u8,
+    },
+    /// An access list that nobody can read, perhaps with content.
+    Unreadable {
+        text: Option<u8>,
     },
 }
 
@@ -178,6 +184,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => prop::option::of(list()).prop_map(|list| EventChange::Broken { list }),
         2 => Just(EventChange::Delete),
         3 => list().prop_map(|list| EventChange::Access { list }),
+        1 => prop::option::of(0..TEXTS).prop_map(|text| EventChange::Unreadable { text }),
     ];
     (0..DOCUMENTS, 1_u64..8, change).prop_map(|(document, version, change)| Event {
         document,

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::op::{Event, EventChange, LISTS, Source};
+use super::op::{Event, EventChange, LISTS, NOBODY, Source};
 
 /// The list that an event without one takes, and a file without a sidecar.
 pub const DEFAULT_LIST: u8 = 0;
@@ -170,6 +170,13 @@ impl Document {
         }
     }
 
+    /// Nobody may read what has a list that can't be read. Its version stays: what is older than the last good
+    /// list is not believed afterwards either.
+    fn hide(&mut self) {
+        let policy = Policy { list: NOBODY, version: None, deleted: None, erased: None };
+        self.policy.get_or_insert(policy).list = NOBODY;
+    }
+
     /// Access has versions of its own. Nothing said keeps what is known; what is known of a list that has
     /// no version gives way.
     fn list(&mut self, said: Option<u8>, version: Version) {
@@ -211,16 +218,20 @@ impl Oracle {
         let version = Some(event.version);
         let list = match event.change {
             EventChange::Upsert { list, .. } | EventChange::Broken { list } => list,
-            EventChange::Delete => None,
+            EventChange::Delete | EventChange::Unreadable { .. } => None,
             EventChange::Access { list } => Some(list),
         };
-        document.list(list, version);
+        if matches!(event.change, EventChange::Unreadable { .. }) {
+            document.hide();
+        } else {
+            document.list(list, version);
+        }
         if document.is_erased() || document.is_stale(event.version) {
             // A deletion that is repeated is one.
             return;
         }
         match event.change {
-            EventChange::Upsert { text, .. } => {
+            EventChange::Upsert { text, .. } | EventChange::Unreadable { text: Some(text) } => {
                 let conflict = document.content.is_some_and(|c| c.version == version)
                     && document.served().is_some_and(|served| served != text);
                 if !conflict {
@@ -234,7 +245,7 @@ impl Oracle {
                 }
             }
             EventChange::Delete => document.delete(version),
-            EventChange::Access { .. } => {}
+            EventChange::Access { .. } | EventChange::Unreadable { text: None } => {}
         }
     }
 

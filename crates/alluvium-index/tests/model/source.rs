@@ -30,8 +30,12 @@ pub fn event(event: &Event, position: usize) -> Prepared {
         EventChange::Broken { list } => (broken(&id, version.clone()), list),
         EventChange::Delete => (PreparedContent::Deleted { version: version.clone() }, None),
         EventChange::Access { list } => (PreparedContent::Unsaid, Some(list)),
+        EventChange::Unreadable { text: Some(text) } => (indexed(&id, text, version.clone()), None),
+        EventChange::Unreadable { text: None } => (PreparedContent::Unsaid, None),
     };
+    let unreadable = Refusal::new(Stage::Access, Cause::BadAccessList, "unreadable");
     let access = match list {
+        _ if matches!(event.change, EventChange::Unreadable { .. }) => AccessChange::Unreadable(unreadable),
         Some(list) => AccessChange::Declared { version, acl: acl(list) },
         None => AccessChange::Unsaid { default: Some(acl(DEFAULT_LIST)) },
     };
@@ -43,6 +47,10 @@ pub fn event(event: &Event, position: usize) -> Prepared {
 pub fn mended(event: &Event) -> Event {
     let change = match &event.change {
         EventChange::Broken { list } => EventChange::Upsert { text: 0, list: *list },
+        EventChange::Unreadable { text: Some(text) } => {
+            EventChange::Upsert { text: *text, list: Some(DEFAULT_LIST) }
+        }
+        EventChange::Unreadable { text: None } => EventChange::Access { list: DEFAULT_LIST },
         other => other.clone(),
     };
     Event { change, ..event.clone() }

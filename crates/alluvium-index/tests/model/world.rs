@@ -13,10 +13,11 @@ use alluvium_core::commit::{Batch, CommitError, IndexWriter};
 use alluvium_core::document::Prepared;
 use alluvium_core::id::{DocId, PipelineName, SourceName};
 use alluvium_core::ledger::{Reason, Record, TableRole};
+use alluvium_core::quarantine::Stage;
 use alluvium_core::retention::Retention;
 use alluvium_index::{
-    Durability, ErrorKind, Index, IndexError, Intervention, Options, Releases, RollbackOptions, SearchMode,
-    Tuning, Writer, verify,
+    Durability, ErrorKind, Index, IndexError, Intervention, Options, QuarantineItem, Releases,
+    RollbackOptions, SearchMode, Tuning, Writer, verify,
 };
 use arrow_array::RecordBatch;
 use futures::TryStreamExt;
@@ -63,7 +64,14 @@ enum Outcome<T> {
 
 /// Small sizes, so that little is enough to be maintained.
 fn tuning() -> Tuning {
-    Tuning { unindexed_fragments: 3, vacuum_records: 6, vacuum_most: 20, ..Tuning::DEFAULT }
+    Tuning {
+        unindexed_fragments: 3,
+        vacuum_records: 6,
+        vacuum_most: 20,
+        vector_index_rows: 8,
+        session_records: 4,
+        ..Tuning::DEFAULT
+    }
 }
 
 /// Only the newest records are kept, and no reader's either: all readers here are quick.
@@ -483,14 +491,15 @@ impl World {
         if self.oracle.paused { Ok(()) } else { self.read_again().await }
     }
 
-    /// The first item of a document, if any waits.
+    /// The first item of a document's content, if any waits.
     async fn drop_item(&mut self, id: &str) -> Result<(), Differs> {
         let index = Index::open(self.root()).await.unwrap();
         let waiting = match &index {
             Some(index) => index.quarantine().await.unwrap(),
             None => vec![],
         };
-        let item = waiting.into_iter().find(|item| item.doc_id == id).map(|item| item.id);
+        let is_its = |item: &QuarantineItem| item.doc_id == id && item.stage != Stage::Access.to_string();
+        let item = waiting.into_iter().find(is_its).map(|item| item.id);
         let may = item.is_some();
         let item = item.unwrap_or_else(|| "none".to_owned());
         let drop = |mut i: Intervention| async move { i.drop_item(&item).await };
