@@ -16,6 +16,8 @@ pub enum Fault {
     GuardForgetsDeletions,
     /// The guard knows nothing of erasures.
     GuardForgetsErasures,
+    /// A list that can't be read leaves the one from before in force.
+    GuardKeepsUnreadable,
     /// Of several changes of a document the last one wins, whatever its version.
     FoldTakesTheLast,
     /// New chunks come beside the old ones.
@@ -52,12 +54,13 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::ClaimSkipsRestore,
         Self::ClaimSkipsOneRestore,
         Self::GuardComparesOneVersion,
         Self::GuardForgetsDeletions,
         Self::GuardForgetsErasures,
+        Self::GuardKeepsUnreadable,
         Self::FoldTakesTheLast,
         Self::ChunksAreAppended,
         Self::ListsAreNotCopied,

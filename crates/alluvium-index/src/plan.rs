@@ -408,7 +408,7 @@ fn obey(policy: &mut Option<Policy>, access: &AccessVerdict) {
     match access {
         AccessVerdict::Set { acl, version } => set_acl(policy, acl.clone(), version.clone()),
         // The version stays: an older list that comes again must not look new beside one that can't be read.
-        AccessVerdict::Hide(_) => {
+        AccessVerdict::Hide(_) if !Fault::GuardKeepsUnreadable.is_on() => {
             let version = policy.as_ref().map_or_else(Version::observed, |p| p.acl_version.clone());
             set_acl(policy, Acl::nobody(), version);
         }

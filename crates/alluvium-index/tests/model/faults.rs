@@ -31,6 +31,7 @@ each! {
     a_guard_that_compares_one_version: GuardComparesOneVersion,
     a_guard_that_forgets_deletions: GuardForgetsDeletions by replay_after_deletion,
     a_guard_that_forgets_erasures: GuardForgetsErasures by news_of_the_erased,
+    a_guard_that_keeps_what_is_unreadable: GuardKeepsUnreadable,
     a_fold_that_takes_the_last: FoldTakesTheLast,
     chunks_that_are_appended: ChunksAreAppended,
     lists_that_are_not_copied: ListsAreNotCopied,
