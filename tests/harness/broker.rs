@@ -20,19 +20,28 @@ const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) struct Broker {
     folder: tempfile::TempDir,
     port: Port,
+    front: Option<Front>,
     process: Option<Child>,
     producer: OnceLock<BaseProducer>,
 }
 
+/// TLS, through which alone clients reach a broker.
+pub(crate) struct Front {
+    pub(crate) port: Port,
+    pub(crate) authority: PathBuf,
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
 /// A port that is ours also while no broker listens at it: another test's broker would answer our clients.
-struct Port {
+pub(crate) struct Port {
     number: u16,
     _lock: File,
 }
 
 impl Port {
     /// Below those that the system gives to connections.
-    fn take() -> Self {
+    pub(crate) fn take() -> Self {
         let folder = std::env::temp_dir().join("alluvium-broker-ports");
         std::fs::create_dir_all(&folder).unwrap();
         let free = |number: u16| {
@@ -44,7 +53,7 @@ impl Port {
     }
 
     /// `host:port`.
-    fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.number)
     }
 }
@@ -54,15 +63,24 @@ pub(crate) type Record<'r> = (Option<i32>, Option<&'r [u8]>, Option<&'r [u8]>);
 
 impl Broker {
     pub(crate) fn start() -> Self {
+        Self::start_at(Port::take(), None)
+    }
+
+    /// One that listens at a port and sends its clients to what stands in front of it.
+    pub(crate) fn start_behind(front: Front, port: Port) -> Self {
+        Self::start_at(port, Some(front))
+    }
+
+    fn start_at(port: Port, front: Option<Front>) -> Self {
         let folder = tempfile::Builder::new().prefix("alluvium-broker-").tempdir().unwrap();
-        let mut broker = Self { folder, port: Port::take(), process: None, producer: OnceLock::new() };
+        let mut broker = Self { folder, port, front, process: None, producer: OnceLock::new() };
         broker.restart();
         broker
     }
 
-    /// `host:port`.
+    /// Where clients reach it, `host:port`.
     pub(crate) fn address(&self) -> String {
-        self.port.address()
+        self.front.as_ref().map_or(&self.port, |front| &front.port).address()
     }
 
     /// Kills it, as loss of power would; what it has acknowledged is in its files.
@@ -76,10 +94,11 @@ impl Broker {
     /// Starts it again, over the files that it has.
     pub(crate) fn restart(&mut self) {
         self.kill();
-        let url = format!("tcp://{}", self.address());
+        let url = format!("tcp://{}", self.port.address());
+        let advertised = format!("tcp://{}", self.address());
         let log = File::create(self.folder.path().join("log")).unwrap();
         let mut command = Command::new(program());
-        command.args(["broker", "--listener-url", &url, "--advertised-listener-url", &url]);
+        command.args(["broker", "--listener-url", &url, "--advertised-listener-url", &advertised]);
         command.args(["--storage-engine", "sqlite://nisshi.db", "--silent"]);
         command.args(["--group-initial-rebalance-delay", "0s", "--group-poll-interval", "50ms"]);
         command
@@ -88,7 +107,7 @@ impl Broker {
             .stdout(log.try_clone().unwrap())
             .stderr(log);
         self.process = Some(command.spawn().unwrap());
-        let connect = || TcpStream::connect(self.address()).ok();
+        let connect = || TcpStream::connect(self.port.address()).ok();
         until(|| connect().map(drop), "answer of the broker");
     }
 
@@ -104,6 +123,11 @@ impl Broker {
     fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", self.address()).set("log_level", "0");
+        if let Some(Front { authority, certificate, key, .. }) = &self.front {
+            config.set("security.protocol", "ssl").set("ssl.ca.location", authority.to_string_lossy());
+            config.set("ssl.certificate.location", certificate.to_string_lossy());
+            config.set("ssl.key.location", key.to_string_lossy());
+        }
         config
     }
 

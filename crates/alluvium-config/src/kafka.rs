@@ -3,6 +3,8 @@
 //! Some properties of librdkafka load a library or run a command (GHSA-g85h-2988-4cv8), and others would
 //! take from the source what it depends on, so that a file may set only those in [`PROPERTIES`].
 
+mod security;
+
 use std::path::{Path, PathBuf};
 
 use alluvium_core::access::Acl;
@@ -16,6 +18,9 @@ use crate::source::{parse_acl, parse_content_roots};
 use crate::units::Reason;
 use crate::value::Value;
 
+pub use security::{IdentitySettings, SaslMechanism, SaslSettings, TlsSettings};
+use security::{parse_sasl, parse_tls};
+
 pub(crate) const KAFKA: &[&str] = &[
     "name",
     "type",
@@ -28,6 +33,8 @@ pub(crate) const KAFKA: &[&str] = &[
     "content_roots",
     "max_event_size",
     "offset_lost",
+    "tls",
+    "sasl",
     "properties",
 ];
 
@@ -96,6 +103,12 @@ pub struct KafkaSettings {
     pub max_event_size: u64,
     /// What to do where the log does not have what comes next.
     pub offset_lost: OffsetLost,
+    /// TLS to the brokers; in the clear without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Box<TlsSettings>>,
+    /// Who we are to the brokers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sasl: Option<Box<SaslSettings>>,
     /// Further properties of librdkafka, all of them harmless, sorted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub properties: Vec<(String, Value<String>)>,
@@ -123,6 +136,8 @@ pub enum OffsetLost {
 
 pub(crate) fn parse_kafka(reader: &Reader<'_>, folder: &Path) -> Result<KafkaSettings, ConfigError> {
     let policies = [("stop", OffsetLost::Stop), ("earliest", OffsetLost::Earliest)];
+    let tls = parse_tls(reader, folder)?;
+    let sasl = parse_sasl(reader, tls.is_some())?;
     let lost = reader.text("offset_lost", OFFSET_LOST)?.map(|lost| lost.word(&policies)).transpose()?;
     Ok(KafkaSettings {
         brokers: parse_list(reader, "brokers", BROKER, broker)?,
@@ -133,6 +148,8 @@ pub(crate) fn parse_kafka(reader: &Reader<'_>, folder: &Path) -> Result<KafkaSet
         content_roots: parse_content_roots(reader, folder)?,
         max_event_size: size(reader, "max_event_size", 16 << 20, 1)?,
         offset_lost: lost.unwrap_or(OffsetLost::Stop),
+        tls: tls.map(Box::new),
+        sasl: sasl.map(Box::new),
         properties: parse_properties(reader)?,
     })
 }

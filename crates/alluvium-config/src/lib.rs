@@ -27,7 +27,9 @@ mod value;
 
 pub use columns::ColumnSettings;
 pub use error::{ConfigError, Problem};
-pub use kafka::{EventFormat, KafkaSettings, OffsetLost};
+pub use kafka::{
+    EventFormat, IdentitySettings, KafkaSettings, OffsetLost, SaslMechanism, SaslSettings, TlsSettings,
+};
 pub use schema::json_schema;
 pub use source::{FilesystemSettings, JsonlInput, JsonlSettings, SourceKind, SourceSpec};
 pub use spec::{

@@ -205,6 +205,11 @@ impl Text<'_> {
         Err(self.wrong(None, nearest))
     }
 
+    /// Whether it holds the content of an environment variable.
+    pub(crate) fn is_interpolated(&self) -> bool {
+        self.hidden
+    }
+
     /// The string itself.
     pub(crate) fn plain(self) -> Value<String> {
         Value::new(self.value, self.written.to_owned(), self.hidden)

@@ -48,8 +48,8 @@ fn drop_null(schema: &mut Value) {
 
 macro_rules! shape {
     ($(#[$doc:meta])* struct $name:ident { $($(#[$attr:meta])* $field:ident: $type:ty,)* }) => {
-        $(#[$doc])*
         #[derive(JsonSchema)]
+        $(#[$doc])*
         #[schemars(deny_unknown_fields)]
         #[expect(dead_code, reason = "only the shape is used")]
         struct $name { $($(#[$attr])* $field: $type,)* }
@@ -299,8 +299,46 @@ shape! {
         /// made anew: stop with an error, or go on with the earliest message that there is.
         #[schemars(extend("default" = "stop"), regex(pattern = r"^(stop|earliest)$|\$"))]
         offset_lost: Option<String>,
+        /// TLS to the brokers, whose certificates and names are checked. An empty table is enough where the
+        /// system knows who vouches for them.
+        tls: Option<Box<Tls>>,
+        /// Who we are to the brokers, by name and password.
+        sasl: Option<Box<Sasl>>,
         /// Further properties of librdkafka.
         properties: Option<Properties>,
+    }
+}
+
+shape! {
+    /// TLS to the brokers. Files are PEM, relative to this one.
+    #[schemars(extend("dependentRequired" = {
+        "certificate": ["key"], "key": ["certificate"], "key_password": ["certificate"]
+    }))]
+    struct Tls {
+        /// Certificates that vouch for those of the brokers; without it the system's.
+        ca: Option<String>,
+        /// Our certificate, where the brokers want one.
+        certificate: Option<String>,
+        /// Its key.
+        key: Option<String>,
+        /// What opens the key, out of an environment variable.
+        #[schemars(regex(pattern = r"\$"))]
+        key_password: Option<String>,
+    }
+}
+
+shape! {
+    /// Name and password for the brokers.
+    struct Sasl {
+        /// How the password is shown to be known; `plain` sends it, and so needs `tls`.
+        #[schemars(regex(pattern = r"^(plain|scram-sha-256|scram-sha-512)$|\$"))]
+        mechanism: String,
+        /// The name.
+        #[schemars(length(min = 1))]
+        username: String,
+        /// The password, out of an environment variable.
+        #[schemars(regex(pattern = r"\$"))]
+        password: String,
     }
 }
 

@@ -206,7 +206,7 @@ fn topics_of_events() {
     assert_eq!(
         kafka("topic = \"x\""),
         "27:1: source[1].topic: unknown key; expected one of name, type, brokers, topics, group, format, \
-         columns, default_acl, content_roots, max_event_size, offset_lost, properties; did you mean \"topics\"?"
+         columns, default_acl, content_roots, max_event_size, offset_lost, tls, sasl, properties; did you mean \"topics\"?"
     );
     assert_eq!(
         kafka("offset_lost = \"latest\""),
@@ -219,6 +219,20 @@ fn topics_of_events() {
     assert!(refused.ends_with(", found \"plugin.library.paths\""), "{refused}");
     let near = kafka("properties = { \"session.timeout\" = \"6000\" }");
     assert!(near.ends_with("found \"session.timeout\"; did you mean \"session.timeout.ms\"?"), "{near}");
+    assert_eq!(
+        kafka("[source.tls]\ncertificate = \"me.pem\""),
+        "27:9: source[1].tls.key: missing; expected a file with the key of our certificate (PEM)"
+    );
+    assert_eq!(
+        kafka("sasl = { mechanism = \"plain\", username = \"me\", password = \"${SECRET}\" }"),
+        "27:10: source[1].sasl.mechanism: expected another mechanism, or [source.tls], without which this one \
+         sends the password openly, found \"plain\""
+    );
+    assert_eq!(
+        kafka("sasl = { mechanism = \"scram-sha-512\", username = \"me\", password = \"hunter2\" }"),
+        "27:56: source[1].sasl.password: expected an environment variable that holds the secret, such as \
+         \"${KAFKA_PASSWORD}\", found a secret in the file"
+    );
     let list = |from: &str, to: &str| {
         let source = "type = \"kafka\"\nbrokers = [\"b:9092\"]\ntopics = [\"t\"]\ngroup = \"g\"";
         message("type = \"filesystem\"\nroot = \"more\"", &source.replace(from, to))

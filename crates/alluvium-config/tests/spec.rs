@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use alluvium_config::{
-    Durability, EventFormat, FilesystemSettings, JsonlInput, OffsetLost, PdfEngine, PipelineSpec, SourceKind,
+    Durability, EventFormat, FilesystemSettings, JsonlInput, OffsetLost, PdfEngine, PipelineSpec,
+    SaslMechanism, SourceKind,
 };
 
 const SMALLEST: &str = r#"
@@ -84,6 +85,28 @@ fn topics_of_events() {
     let properties: Vec<_> =
         events.properties.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     assert_eq!(properties, [("socket.timeout.ms", "9")]);
+}
+
+#[test]
+fn brokers_that_must_be_trusted() {
+    let kafka = "name = \"e\"\ntype = \"kafka\"\nbrokers = [\"b:9092\"]\ntopics = [\"t\"]\ngroup = \"g\"";
+    let of = |keys: &str| {
+        let spec = parse(&format!("{SMALLEST}[[source]]\n{kafka}\n{keys}"));
+        let SourceKind::Kafka(events) = &spec.source("e").unwrap().kind else { panic!() };
+        events.clone()
+    };
+    let system = of("tls = {}").tls.unwrap();
+    assert!(system.ca.is_none() && system.identity.is_none());
+    let tls = of("tls = { ca = \"ca.pem\", certificate = \"/c.pem\", key = \"k.pem\" }").tls.unwrap();
+    let identity = tls.identity.unwrap();
+    assert_eq!(**tls.ca.as_ref().unwrap(), Path::new("/etc/alluvium/ca.pem"));
+    assert_eq!(**identity.certificate, *Path::new("/c.pem"));
+    assert_eq!(**identity.key, *Path::new("/etc/alluvium/k.pem"));
+    let sasl =
+        of("sasl = { mechanism = \"scram-sha-256\", username = \"me\", password = \"${S:-hunter2}\" }");
+    let sasl = sasl.sasl.unwrap();
+    assert_eq!((sasl.mechanism, sasl.username.as_str()), (SaslMechanism::ScramSha256, "me"));
+    assert_eq!((sasl.password.as_str(), sasl.password.written()), ("hunter2", "${S:-hunter2}"));
 }
 
 #[test]

@@ -17,6 +17,9 @@ use crate::settings::{KafkaMode, KafkaSpec};
 /// How long a broker may take to answer a question.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// How many of its words may wait.
+const WORDS: usize = 100;
+
 pub(crate) type Consumer = BaseConsumer<Context>;
 
 /// Partitions, by topic and number.
@@ -35,11 +38,17 @@ pub(crate) enum Decision {
 #[derive(Debug, Default)]
 pub(crate) struct Context {
     decisions: Mutex<VecDeque<Decision>>,
+    /// Why librdkafka last failed to reach a broker.
+    trouble: Mutex<Option<String>>,
 }
 
 impl Context {
     pub(crate) fn next_decision(&self) -> Option<Decision> {
         self.decisions.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn note(&self, decision: Decision) {
@@ -53,7 +62,14 @@ impl ClientContext for Context {
             RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
                 tracing::debug!(facility, "librdkafka: {message}");
             }
-            _ => tracing::warn!(facility, "librdkafka: {message}"),
+            _ => {
+                tracing::warn!(facility, "librdkafka: {message}");
+                if facility == "FAIL" {
+                    // It begins with the name of a thread.
+                    let said = message.split_once("]: ").map_or(message, |(_, said)| said);
+                    *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(said.to_owned());
+                }
+            }
         }
     }
 
@@ -140,7 +156,7 @@ pub(crate) fn partitions(
     topic: &str,
 ) -> Result<Vec<i32>, SourceError> {
     let metadata = consumer.fetch_metadata(Some(topic), ANSWER);
-    let metadata = metadata.map_err(|e| no_answer(spec, &e))?;
+    let metadata = metadata.map_err(|e| no_answer(consumer, spec, &e))?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     let numbers: Vec<i32> =
         found.into_iter().flat_map(|topic| topic.partitions()).map(|partition| partition.id()).collect();
@@ -159,18 +175,25 @@ pub(crate) fn bounds(
     topic: &str,
     number: i32,
 ) -> Result<(u64, u64), SourceError> {
-    let (low, high) =
-        consumer.fetch_watermarks(topic, number, ANSWER).map_err(|error| no_answer(spec, &error))?;
+    let (low, high) = consumer
+        .fetch_watermarks(topic, number, ANSWER)
+        .map_err(|error| no_answer(consumer, spec, &error))?;
     Ok((u64::try_from(low).unwrap_or(0), u64::try_from(high).unwrap_or(0)))
 }
 
 /// Whether a broker answers.
 pub(crate) fn probe(consumer: &Consumer, spec: &KafkaSpec) -> Result<(), SourceError> {
     let topic = spec.topics.first().map(String::as_str);
-    consumer.fetch_metadata(topic, ANSWER).map(|_| ()).map_err(|error| no_answer(spec, &error))
+    consumer.fetch_metadata(topic, ANSWER).map(|_| ()).map_err(|error| no_answer(consumer, spec, &error))
 }
 
-fn no_answer(spec: &KafkaSpec, error: &KafkaError) -> SourceError {
+fn no_answer(consumer: &Consumer, spec: &KafkaSpec, error: &KafkaError) -> SourceError {
     let why = error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string());
-    spec.unavailable(format!("no answer from {}: {why}", spec.brokers.join(", ")))
+    // librdkafka tells what went wrong only to those who poll, a word at a time. Where nothing is taken, that
+    // loses nothing.
+    if consumer.assignment().is_ok_and(|taken| taken.count() == 0) {
+        (0..WORDS).for_each(|_| drop(consumer.poll(Duration::ZERO)));
+    }
+    let trouble = consumer.context().trouble().map(|said| format!("; {said}")).unwrap_or_default();
+    spec.unavailable(format!("no answer from {}: {why}{trouble}", spec.brokers.join(", ")))
 }

@@ -28,5 +28,5 @@ mod source;
 mod worker;
 
 pub use reach::cannot_replay;
-pub use settings::{KafkaMode, KafkaSpec, OffsetLost};
+pub use settings::{Identity, KafkaMode, KafkaSpec, OffsetLost, Sasl, SaslMechanism, Tls};
 pub use source::KafkaSource;

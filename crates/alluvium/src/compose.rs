@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alluvium_config::{
-    ChunkSpec, ColumnSettings, ConfigError, EventFormat, FilesystemSettings, JsonlInput, JsonlSettings,
-    KafkaSettings, PdfEngine, PipelineSpec, SourceKind, SourceSpec, Value,
+    ChunkSpec, ColumnSettings, ConfigError, EventFormat, FilesystemSettings, IdentitySettings, JsonlInput,
+    JsonlSettings, KafkaSettings, PdfEngine, PipelineSpec, SaslMechanism, SaslSettings, SourceKind,
+    SourceSpec, TlsSettings, Value,
 };
 use alluvium_connect::event::{self, Again};
 use alluvium_connect::filesystem::{
@@ -310,7 +311,33 @@ pub(crate) fn kafka_spec(spec: &SourceSpec, settings: &KafkaSettings) -> KafkaSp
             alluvium_config::OffsetLost::Stop => OffsetLost::Stop,
             alluvium_config::OffsetLost::Earliest => OffsetLost::Earliest,
         },
+        tls: settings.tls.as_deref().map(tls_of),
+        sasl: settings.sasl.as_deref().map(sasl_of),
         properties: properties.collect(),
+    }
+}
+
+fn tls_of(settings: &TlsSettings) -> alluvium_kafka::Tls {
+    let identity = |own: &IdentitySettings| alluvium_kafka::Identity {
+        certificate: own.certificate.expose().clone(),
+        key: own.key.expose().clone(),
+        key_password: exposed(own.key_password.as_ref()),
+    };
+    alluvium_kafka::Tls {
+        ca: exposed(settings.ca.as_ref()),
+        identity: settings.identity.as_ref().map(identity),
+    }
+}
+
+fn sasl_of(settings: &SaslSettings) -> alluvium_kafka::Sasl {
+    alluvium_kafka::Sasl {
+        mechanism: match settings.mechanism {
+            SaslMechanism::Plain => alluvium_kafka::SaslMechanism::Plain,
+            SaslMechanism::ScramSha256 => alluvium_kafka::SaslMechanism::ScramSha256,
+            SaslMechanism::ScramSha512 => alluvium_kafka::SaslMechanism::ScramSha512,
+        },
+        username: settings.username.expose().clone(),
+        password: settings.password.expose().clone(),
     }
 }
 

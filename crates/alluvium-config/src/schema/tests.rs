@@ -78,6 +78,8 @@ default_acl = { readers = ["group:stream"] }
 content_roots = ["shelf"]
 max_event_size = "2MiB"
 offset_lost = "earliest"
+tls = { ca = "ca.pem", certificate = "me.pem", key = "me.key", key_password = "${KEY_PASSWORD:-k}" }
+sasl = { mechanism = "scram-sha-512", username = "handbook", password = "${PASSWORD:-p}" }
 properties = { "fetch.wait.max.ms" = "50", "client.rack" = "${RACK:-a}" }
 [[source]]
 name = "more"
@@ -173,6 +175,12 @@ fn both_refuse_what_is_not() {
         ("group = \"handbook\"", "group = \"\""),
         ("\"document_change\"", "\"cloudevents\""),
         ("offset_lost = \"earliest\"", "offset_lost = \"latest\""),
+        ("ca = \"ca.pem\"", "cas = \"ca.pem\""),
+        ("certificate = \"me.pem\", ", ""),
+        ("\"${KEY_PASSWORD:-k}\"", "\"k\""),
+        ("\"scram-sha-512\"", "\"gssapi\""),
+        ("username = \"handbook\", ", ""),
+        ("\"${PASSWORD:-p}\"", "\"p\""),
         ("\"fetch.wait.max.ms\" =", "\"plugin.library.paths\" ="),
         ("\"fetch.wait.max.ms\" =", "\"sasl.kerberos.kinit.cmd\" ="),
         ("\"fetch.wait.max.ms\" =", "\"enable.auto.commit\" ="),

@@ -7,6 +7,7 @@ mod broker;
 mod group;
 mod lost;
 mod reading;
+mod tls;
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -43,6 +44,8 @@ fn spec(broker: &Broker) -> KafkaSpec {
         content_roots: Vec::new(),
         max_event_size: 400,
         offset_lost: OffsetLost::Stop,
+        tls: None,
+        sasl: None,
         properties: [("fetch.wait.max.ms", "20"), ("debug", "cgrp,topic,fetch")]
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into(),
