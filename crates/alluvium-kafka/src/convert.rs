@@ -52,7 +52,7 @@ pub(crate) fn offset(message: &impl Message) -> u64 {
     u64::try_from(message.offset()).unwrap_or(0)
 }
 
-/// The change of a message.
+/// The change of a message. After an error the message is to be read again.
 pub(crate) fn change(message: &Received<'_>, rules: &EventRules) -> Result<DocumentChange, SourceError> {
     match read(message, rules) {
         Ok(mut change) => {
@@ -60,6 +60,7 @@ pub(crate) fn change(message: &Received<'_>, rules: &EventRules) -> Result<Docum
             Ok(change)
         }
         Err(error) => {
+            let error = error.for_good(&rules.source)?;
             let Received { topic, partition, offset, .. } = message;
             let detail = format!("topic {topic}, partition {partition}, offset {offset}: {}", error.detail);
             let id = event_id(&rules.source, message.incarnation, *offset)?;
@@ -74,7 +75,7 @@ fn read(message: &Received<'_>, rules: &EventRules) -> Result<DocumentChange, Ev
     let size = message.value.map_or(0, <[u8]>::len) as u64;
     if size > rules.max_content {
         let detail = format!("{size} bytes; max_event_size is {}", rules.max_content);
-        return Err(EventError { cause: Cause::TooLarge, detail });
+        return Err(EventError::of(Cause::TooLarge, detail));
     }
     let key = message.key.ok_or_else(|| {
         EventError::new("the message has no key; it must be the id of the document that the event changes")

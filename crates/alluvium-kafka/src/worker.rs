@@ -190,7 +190,7 @@ impl Worker {
                     let begins = bounds.inspect_err(|_| self.intake.leave_out(&message))?.0;
                     self.intake.judge_gap(&message, begins > next);
                 }
-                self.intake.take(&message, filling)?;
+                self.intake.take(&message, filling).inspect_err(|_| self.intake.leave_out(&message))?;
             }
             Some(Err(error)) => self.hear(&error)?,
             None if waits => {

@@ -7,7 +7,8 @@
 //!   that is not supported, a reference that leads nowhere) is a refused change of that document.
 //! - An access list that is there and wrong hides the document; it never falls back to the default.
 //! - Both halves of a change have the same version.
-//! - A reference is read beneath the declared folders only ([`ContentRoots`]).
+//! - A reference is read beneath the declared folders only ([`ContentRoots`]). While a folder that may hold
+//!   it can't be opened, the event is neither taken nor refused: its source waits.
 
 mod again;
 mod debezium;
@@ -34,6 +35,7 @@ pub use debezium::Columns;
 pub use filling::Filling;
 pub use format::EventFormat;
 pub use reference::ContentRoots;
+use reference::Unread;
 use shape::{Content, Event, Op};
 
 /// What events are read with.
@@ -74,7 +76,7 @@ impl EventRules {
     }
 }
 
-/// Bytes that are no change of a document.
+/// Bytes that are no change of a document, or not one yet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct EventError {
@@ -82,12 +84,27 @@ pub struct EventError {
     pub cause: Cause,
     /// What exactly.
     pub detail: String,
+    /// Where what it refers to lies can't be reached now: the event is good, and to be read again later.
+    pub transient: bool,
 }
 
 impl EventError {
     /// Bytes that are no event.
     pub fn new(detail: impl Into<String>) -> Self {
-        Self { cause: Cause::BadEvent, detail: detail.into() }
+        Self::of(Cause::BadEvent, detail)
+    }
+
+    /// Bytes that can't be had for another cause.
+    pub fn of(cause: Cause, detail: impl Into<String>) -> Self {
+        Self { cause, detail: detail.into(), transient: false }
+    }
+
+    /// What a source says of an event that is to be read again later; the error itself otherwise.
+    pub fn for_good(self, source: &SourceName) -> Result<Self, SourceError> {
+        if self.transient {
+            return Err(SourceError::Unavailable { source_name: source.to_string(), message: self.detail });
+        }
+        Ok(self)
     }
 
     /// The refusal of the event at `log`, under an id that no document has. Nobody may read that.
@@ -150,7 +167,10 @@ fn convert(
                 modified_at: event_time,
                 metadata,
             })),
-            Err(refusal) => {
+            Err(Unread::Away(detail)) => {
+                return Err(EventError { transient: true, ..EventError::of(Cause::Unreadable, detail) });
+            }
+            Err(Unread::Refused(refusal)) => {
                 // The event's own hash: the same event refused again is the same item.
                 ContentChange::Refused { version, refusal, hash: Some(hash) }
             }
@@ -245,8 +265,8 @@ fn access(acl: Option<shape::Acl>, version: &Version, rules: &EventRules, op: Op
     }
 }
 
-fn load(content: Content, rules: &EventRules) -> Result<(Vec<u8>, MediaType), Refusal> {
-    let refuse = |cause, detail: String| Refusal::new(Stage::Read, cause, detail);
+fn load(content: Content, rules: &EventRules) -> Result<(Vec<u8>, MediaType), Unread> {
+    let refuse = |cause, detail: String| Unread::Refused(Refusal::new(Stage::Read, cause, detail));
     let media_type = MediaType::of_mime(&content.media_type).ok_or_else(|| {
         let given = shorten(&content.media_type);
         let supported = "application/pdf, text/html, text/markdown and text/plain";

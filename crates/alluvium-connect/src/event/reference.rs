@@ -20,47 +20,76 @@ impl ContentRoots {
 
     /// Reads what `uri` refers to: a `file://` URI, an absolute path, or a path beneath one of the
     /// folders, the first that has it. Links on the way are not followed.
-    pub(super) fn read(&self, uri: &str, max: u64) -> Result<Vec<u8>, Refusal> {
-        let refuse = |cause, detail: String| Refusal::new(Stage::Read, cause, detail);
+    pub(super) fn read(&self, uri: &str, max: u64) -> Result<Vec<u8>, Unread> {
+        let refuse = |cause, detail: String| Unread::Refused(Refusal::new(Stage::Read, cause, detail));
         let path = local_path(uri).ok_or_else(|| {
             let detail = format!("content.uri {uri:?} is neither a file:// URI nor a path");
             refuse(Cause::BadEvent, detail)
         })?;
-        let mut vanished = false;
-        for (root, path) in self.0.iter().filter_map(|folder| beneath(folder, &path)) {
+        let (mut vanished, mut away) = (false, None);
+        for folder in &self.0 {
+            let root = match Root::open(folder) {
+                Ok(root) => root,
+                Err(error) if may_hold(folder, &path) => {
+                    let folder = folder.display();
+                    away =
+                        Some(format!("the folder {folder} of content.uri {uri:?} can't be opened: {error}"));
+                    continue;
+                }
+                Err(_) => continue,
+            };
+            let Some(path) = beneath(&root, folder, &path) else { continue };
             match read(&root, &path, max) {
                 Outcome::Read { bytes, .. } => return Ok(bytes),
-                Outcome::Refused { refusal, .. } => return Err(refusal),
+                Outcome::Refused { refusal, .. } => return Err(Unread::Refused(refusal)),
                 Outcome::Vanished => vanished = true,
             }
         }
-        Err(if vanished {
-            let detail = format!("there is no file at content.uri {uri:?}; send the event again with one");
-            refuse(Cause::Vanished, detail)
-        } else {
-            let detail = format!(
-                "content.uri {uri:?} is not beneath one of the source's content_roots; add its folder there, \
-                 or send the content itself"
-            );
-            refuse(Cause::Unreadable, detail)
+        Err(match away {
+            Some(away) => Unread::Away(away),
+            None if vanished => {
+                let detail =
+                    format!("there is no file at content.uri {uri:?}; send the event again with one");
+                refuse(Cause::Vanished, detail)
+            }
+            None => {
+                let detail = format!(
+                    "content.uri {uri:?} is not beneath one of the source's content_roots; add its folder \
+                     there, or send the content itself"
+                );
+                refuse(Cause::Unreadable, detail)
+            }
         })
     }
 }
 
-/// The folder, opened, and the path relative to it.
-fn beneath(folder: &Path, path: &Path) -> Option<(Root, PathBuf)> {
-    let root = Root::open(folder)
-        .inspect_err(
-            |error| tracing::warn!(folder = %folder.display(), %error, "a content root can't be opened"),
-        )
-        .ok()?;
+/// Why a reference gave nothing.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It leads nowhere, or where it may not.
+    Refused(Refusal),
+    /// A folder that may hold it can't be opened now.
+    Away(String),
+}
+
+/// The path relative to the folder, which is opened as `root`.
+fn beneath(root: &Root, folder: &Path, path: &Path) -> Option<PathBuf> {
     let relative = if path.is_absolute() {
         path.strip_prefix(root.path()).or_else(|_| path.strip_prefix(folder)).ok()?
     } else {
         path
     };
-    let plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
-    (plain && relative.file_name().is_some()).then(|| (root, relative.to_owned()))
+    is_plain(relative).then(|| relative.to_owned())
+}
+
+/// Whether a folder that can't be opened may hold what lies at `path`.
+fn may_hold(folder: &Path, path: &Path) -> bool {
+    let relative = if path.is_absolute() { path.strip_prefix(folder) } else { Ok(path) };
+    relative.is_ok_and(is_plain)
+}
+
+fn is_plain(path: &Path) -> bool {
+    path.components().all(|part| matches!(part, Component::Normal(_))) && path.file_name().is_some()
 }
 
 /// The path of a reference; `None` for other schemes and bad escapes.
@@ -77,7 +106,7 @@ fn local_path(uri: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
 
     #[test]
@@ -88,8 +117,12 @@ mod tests {
         std::fs::write(at("in/deep/a b.md"), "A").unwrap();
         std::fs::write(at("out.md"), "secret").unwrap();
         std::os::unix::fs::symlink(at("out.md"), at("in/link.md")).unwrap();
-        let roots = ContentRoots::new(vec![at("none"), at("in")]);
-        let read = |uri: &str| roots.read(uri, 10).map_err(|refusal| refusal.cause);
+        let roots = ContentRoots::new(vec![at("in")]);
+        let refused = |unread| match unread {
+            Unread::Refused(refusal) => refusal,
+            Unread::Away(why) => panic!("{why}"),
+        };
+        let read = |uri: &str| roots.read(uri, 10).map_err(|unread| refused(unread).cause);
         let inside = at("in/deep/a b.md").display().to_string();
         let escaped = format!("file://{}", inside.replace(' ', "%20"));
         for uri in [inside.as_str(), &escaped, "deep/a b.md"] {
@@ -111,8 +144,31 @@ mod tests {
         ] {
             assert_eq!(read(uri), Err(cause), "{uri}");
         }
-        assert_eq!(roots.read("deep/a b.md", 0).unwrap_err().cause, Cause::TooLarge);
-        let none = ContentRoots::default().read(&inside, 10).unwrap_err();
+        assert_eq!(refused(roots.read("deep/a b.md", 0).unwrap_err()).cause, Cause::TooLarge);
+        let none = refused(ContentRoots::default().read(&inside, 10).unwrap_err());
         assert!(none.detail.contains("add its folder there"), "{none}");
+    }
+
+    #[test]
+    fn what_may_lie_in_a_folder_that_is_away_is_not_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |path: &str| folder.path().join(path);
+        std::fs::create_dir_all(at("in")).unwrap();
+        std::fs::write(at("in/a.md"), "A").unwrap();
+        let roots = ContentRoots::new(vec![at("away"), at("in")]);
+        assert_eq!(roots.read("a.md", 10), Ok(b"A".to_vec()), "another folder has it");
+        let beneath_away = at("away/b.md").display().to_string();
+        for uri in ["b.md", beneath_away.as_str()] {
+            let Err(Unread::Away(why)) = roots.read(uri, 10) else { panic!("{uri}") };
+            assert!(why.contains("away of content.uri") && why.contains("can't be opened"), "{why}");
+        }
+        let beside = at("in/b.md").display().to_string();
+        let climbing = at("away/../b.md").display().to_string();
+        for uri in [beside.as_str(), &climbing, "../b.md"] {
+            assert!(matches!(roots.read(uri, 10), Err(Unread::Refused(_))), "{uri}");
+        }
+        std::fs::create_dir_all(at("away")).unwrap();
+        std::fs::write(at("away/b.md"), "B").unwrap();
+        assert_eq!(roots.read("b.md", 10), Ok(b"B".to_vec()));
     }
 }

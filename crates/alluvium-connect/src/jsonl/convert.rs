@@ -20,7 +20,7 @@ pub(crate) struct Converter<'a> {
 }
 
 impl Converter<'_> {
-    /// The change of a line; `None` for one that is blank. `number` counts lines from 1, where that is
+    /// The change of a line; `None` for one that is blank. After an error the line is to be read again. `number` counts lines from 1, where that is
     /// known.
     pub(crate) fn change(
         &self,
@@ -35,11 +35,11 @@ impl Converter<'_> {
         let position = format!("{}:{}", self.input, line.start);
         let error = if line.cut {
             let detail = format!("{} bytes; max_event_size is {}", line.length(), self.max_event_size);
-            EventError { cause: Cause::TooLarge, detail }
+            EventError::of(Cause::TooLarge, detail)
         } else {
             match parse_event(bytes, self.rules, log.clone(), position.clone()) {
                 Ok(change) => return Ok(Some(change)),
-                Err(error) => error,
+                Err(error) => error.for_good(&self.rules.source)?,
             }
         };
         let place = match number {

@@ -187,11 +187,14 @@ impl LineFile {
                 at_end = true;
                 break;
             };
-            looked_at += 1;
             let number = place.1.map(|lines| lines + 1);
-            if let Some(change) = converter.change(&line, number)?
-                && filling.take(change).is_some()
-            {
+            let change = match converter.change(&line, number) {
+                // What was read so far goes first; the error is met again with the next pull.
+                Err(_) if looked_at > 0 => break,
+                change => change?,
+            };
+            looked_at += 1;
+            if change.is_some_and(|change| filling.take(change).is_some()) {
                 break;
             }
             place = (line.end, number);

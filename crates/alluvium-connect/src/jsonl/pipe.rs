@@ -22,6 +22,8 @@ pub(crate) struct Pipe {
     lines: mpsc::Receiver<io::Result<Line>>,
     incarnation: String,
     number: u64,
+    /// A line that could not be read as a change yet.
+    waiting: Option<Line>,
     /// A change that did not fit into the last batch.
     carried: Option<DocumentChange>,
     /// What went wrong after the last batch.
@@ -42,7 +44,16 @@ impl Pipe {
             message: format!("standard input can't be read: {e}"),
         })?;
         let incarnation = Sha256::of(now.to_string()).short(16).to_owned();
-        Ok(Self { rules, max_event_size: max, lines, incarnation, number: 0, carried: None, failed: None })
+        Ok(Self {
+            rules,
+            max_event_size: max,
+            lines,
+            incarnation,
+            number: 0,
+            waiting: None,
+            carried: None,
+            failed: None,
+        })
     }
 
     /// Waits for a line, then takes what is there. Waiting may be dropped.
@@ -53,6 +64,9 @@ impl Pipe {
         let mut filling = Filling::new(room);
         if let Some(carried) = self.carried.take() {
             self.carried = filling.take(carried);
+        }
+        if let Some(line) = self.waiting.take() {
+            self.convert(line, &mut filling)?;
         }
         while filling.is_empty() {
             let Some(line) = self.lines.recv().await else { return Ok(None) };
@@ -75,14 +89,23 @@ impl Pipe {
             message: format!("standard input can't be read: {e}"),
         })?;
         self.number += 1;
+        self.convert(line, filling)
+    }
+
+    fn convert(&mut self, line: Line, filling: &mut Filling) -> Result<(), SourceError> {
         let converter = Converter {
             rules: &self.rules,
             input: "-",
             incarnation: &self.incarnation,
             max_event_size: self.max_event_size,
         };
-        if let Some(change) = converter.change(&line, Some(self.number))? {
-            self.carried = filling.take(change);
+        match converter.change(&line, Some(self.number)) {
+            Ok(Some(change)) => self.carried = filling.take(change),
+            Ok(None) => {}
+            Err(error) => {
+                self.waiting = Some(line);
+                return Err(error);
+            }
         }
         Ok(())
     }

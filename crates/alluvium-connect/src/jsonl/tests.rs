@@ -328,3 +328,37 @@ async fn lines_are_tried_again_where_they_still_are() {
     assert_eq!(read.changes[0].doc_id, first.changes[2].doc_id);
     assert_eq!(read.checkpoint.0[&spec().name].partitions, first.checkpoint.0[&spec().name].partitions);
 }
+
+#[tokio::test]
+async fn a_folder_of_contents_that_goes_away_is_waited_for() {
+    let refer = format!(
+        r#"{{"schema":"alluvium.document_change.v1","op":"upsert","id":"b","content":{{{}}}}}"#,
+        r#""uri":"b.txt","media_type":"text/plain""#
+    );
+    let lines = format!("{}\n{refer}\n{}\n", event("a", "1"), event("c", "3"));
+    let (folder, path) = file(&lines);
+    let shelf = folder.path().join("shelf");
+    let spec = || JsonlSpec { content_roots: vec![shelf.clone()], ..spec() };
+    let clock = || Arc::new(SystemClock);
+    let followed =
+        JsonlSource::file(spec(), path.clone(), JsonlMode::Follow, BTreeMap::new(), vec![], clock()).unwrap();
+    let input = Box::new(std::io::Cursor::new(lines.clone().into_bytes()));
+    let piped = JsonlSource::stdin(spec(), input, clock()).unwrap();
+    for mut source in [followed, piped] {
+        let mut read = Read::new(&Checkpoint::default());
+        let said = loop {
+            match tokio::time::timeout(DEADLINE, source.next(ROOM)).await.unwrap() {
+                Ok(batch) => read.take(batch.unwrap()),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(said, SourceError::Unavailable { .. }), "{said}");
+        assert!(source.next(ROOM).await.is_err(), "it is still away");
+        assert_eq!(read.verbs, ["a=1"], "nothing is refused");
+        std::fs::create_dir(&shelf).unwrap();
+        std::fs::write(shelf.join("b.txt"), "2").unwrap();
+        follow(&mut source, &mut read, 3).await;
+        assert_eq!(read.verbs, ["a=1", "b=2", "c=3"]);
+        std::fs::remove_dir_all(&shelf).unwrap();
+    }
+}

@@ -87,6 +87,43 @@ async fn without_a_broker_it_says_who_does_not_answer() {
     assert!(said.to_string().contains(&format!("no answer from {}", broker.address())), "{said}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_of_contents_that_goes_away_is_waited_for() {
+    let broker = started(1);
+    let folder = tempfile::tempdir().unwrap();
+    let (there, away) = (folder.path().join("shelf"), folder.path().join("elsewhere"));
+    std::fs::create_dir(&there).unwrap();
+    let spec = KafkaSpec { content_roots: vec![there.clone()], ..spec(&broker) };
+    let mut source = source(&spec, KafkaMode::Follow, &Checkpoint::default());
+    let refer = |id: &str| {
+        std::fs::write(if there.exists() { &there } else { &away }.join(id), id).unwrap();
+        let content = format!(r#""content":{{"uri":"{id}","media_type":"text/plain"}}"#);
+        let event =
+            format!(r#"{{"schema":"alluvium.document_change.v1","op":"upsert","id":"{id}",{content}}}"#);
+        broker.send(TOPIC, &[(Some(0), Some(id.as_bytes()), Some(event.as_bytes()))]);
+    };
+    let mut read = Read::default();
+    refer("a");
+    read.follow(&mut source, 1).await;
+    std::fs::rename(&there, &away).unwrap();
+    send(&broker, &[("b", "2")]);
+    refer("c");
+    send(&broker, &[("d", "4")]);
+    let said = loop {
+        match tokio::time::timeout(DEADLINE, source.next(ROOM)).await.unwrap() {
+            Ok(batch) => read.take(batch.unwrap()),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(said, SourceError::Unavailable { .. }), "{said}");
+    assert!(said.to_string().contains("shelf of content.uri \"c\" can't be opened"), "{said}");
+    assert_eq!(read.verbs, ["a=a", "b=2"], "what lies before it is read, and nothing is refused");
+    std::fs::rename(&away, &there).unwrap();
+    read.follow(&mut source, 4).await;
+    assert_eq!(read.verbs, ["a=a", "b=2", "c=c", "d=4"]);
+    assert_eq!(read.position("documents/0"), Some(4));
+}
+
 /// Sends `count` documents, over all partitions.
 fn spread(broker: &Broker, from: usize, count: usize, partitions: i32) {
     let events: Vec<_> =
