@@ -67,8 +67,8 @@ pub(crate) async fn wants_training(table: &Table, tuning: &Tuning) -> Result<boo
 }
 
 /// Builds the vector index; the table's versions stay what they are. Of those measured at a million rows,
-/// IVF with scalar quantization is built fastest; it finds everything down to the 5 % below which searches
-/// are exact anyway. Product quantization finds half of it without a filter; HNSW over it keeps its recall
+/// IVF with scalar quantization is built fastest; over real text its recall is 0.96 and more, down to the
+/// 5 % below which searches are exact anyway. Product quantization finds half of it without a filter; HNSW over it keeps its recall
 /// under narrower filters, for half again the time and size.
 pub(super) async fn train(table: &Table) -> Result<IndexMetadata> {
     let mut dataset = (**table.dataset()).clone();

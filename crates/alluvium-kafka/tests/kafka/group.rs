@@ -48,12 +48,7 @@ async fn nothing_is_lost_while_nobody_asks() {
 #[tokio::test(flavor = "multi_thread")]
 async fn librdkafka_is_never_asked_for_an_offset() {
     let broker = started(1);
-    let mut source = source(&spec(&broker), KafkaMode::Follow, &Checkpoint::default());
-    send(&broker, &[("a", "1")]);
-    let mut read = Read::default();
-    read.follow(&mut source, 1).await;
-    // Longer than the source goes on fetching: the partition is placed anew.
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let (mut source, mut read) = idle_after_one(&broker).await;
     send(&broker, &[("b", "2")]);
     read.follow(&mut source, 2).await;
     let log = String::from_utf8(LOG.lock().unwrap().clone()).unwrap();

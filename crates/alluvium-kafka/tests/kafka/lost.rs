@@ -42,12 +42,7 @@ async fn what_was_removed_unread_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_removed_while_a_topic_is_followed_is_told() {
     let broker = started(1);
-    let mut source = source(&spec(&broker), KafkaMode::Follow, &Checkpoint::default());
-    send(&broker, &[("a", "1")]);
-    let mut read = Read::default();
-    read.follow(&mut source, 1).await;
-    // Longer than the source goes on fetching.
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let (mut source, _) = idle_after_one(&broker).await;
     send(&broker, &[("b", "2"), ("c", "3"), ("d", "4")]);
     broker.remove_before(TOPIC, 0, 3);
     let answer = tokio::time::timeout(DEADLINE, source.next(ROOM)).await.unwrap();
@@ -59,12 +54,7 @@ async fn what_is_removed_while_a_topic_is_followed_is_told() {
 async fn a_broker_that_goes_on_after_a_removal_without_a_word_is_found_out() {
     let mut broker = Broker::start();
     broker.create_topic_with(TOPIC, 1, &[("retention.ms", "1")]);
-    let mut source = source(&spec(&broker), KafkaMode::Follow, &Checkpoint::default());
-    send(&broker, &[("a", "1")]);
-    let mut read = Read::default();
-    read.follow(&mut source, 1).await;
-    // Longer than the source goes on fetching.
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let (mut source, mut read) = idle_after_one(&broker).await;
     send(&broker, &[("b", "2"), ("c", "3")]);
     // It removes what is old as it starts.
     broker.restart();

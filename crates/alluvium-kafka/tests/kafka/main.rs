@@ -138,6 +138,17 @@ impl Read {
     }
 }
 
+/// A source that has followed one document and was not asked for so long that it fetches no more: the next
+/// question places its partition anew.
+async fn idle_after_one(broker: &Broker) -> (KafkaSource, Read) {
+    let (mut source, mut read) =
+        (source(&spec(broker), KafkaMode::Follow, &Checkpoint::default()), Read::default());
+    send(broker, &[("a", "1")]);
+    read.follow(&mut source, 1).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    (source, read)
+}
+
 async fn backfill(spec: &KafkaSpec, checkpoint: &Checkpoint, room: Room) -> Read {
     let mut source = source(spec, KafkaMode::Backfill, checkpoint);
     let mut read = Read::after(checkpoint);
