@@ -206,7 +206,8 @@ fn topics_of_events() {
     assert_eq!(
         kafka("topic = \"x\""),
         "27:1: source[1].topic: unknown key; expected one of name, type, brokers, topics, group, format, \
-         columns, default_acl, content_roots, max_event_size, offset_lost, tls, sasl, properties; did you mean \"topics\"?"
+         columns, default_acl, content_roots, max_event_size, offset_lost, tls, sasl, properties; \
+         did you mean \"topics\"?"
     );
     assert_eq!(
         kafka("offset_lost = \"latest\""),

@@ -67,18 +67,23 @@ fn read(table: &Table, batches: &[RecordBatch]) -> Result<HashMap<String, Conten
 
 /// Hashes of access lists in two records of the documents whose policies differ between them.
 async fn differing_lists(one: &Tables, two: &Tables) -> Result<[HashMap<String, String>; 2]> {
+    let (one, two) = (one.get(TableRole::Policy)?, two.get(TableRole::Policy)?);
+    let of = async |table: &Table, other: &Table| lists(table, &table.rows_unlike(other, &LISTS).await?);
+    Ok([of(one, two).await?, of(two, one).await?])
+}
+
+/// The columns of [`lists`].
+pub(crate) const LISTS: [&str; 2] = ["doc_id", "acl_hash"];
+
+/// Hashes of access lists, by document.
+pub(crate) fn lists(table: &Table, batches: &[RecordBatch]) -> Result<HashMap<String, String>> {
     #[derive(Deserialize)]
     struct Columns {
         doc_id: String,
         acl_hash: String,
     }
-    let (one, two) = (one.get(TableRole::Policy)?, two.get(TableRole::Policy)?);
-    let of = async |table: &Table, other: &Table| -> Result<_> {
-        let batches = table.rows_unlike(other, &["doc_id", "acl_hash"]).await?;
-        let rows: Vec<Columns> = rows::from_batches(table.name(), &batches)?;
-        Ok(rows.into_iter().map(|row| (row.doc_id, row.acl_hash)).collect())
-    };
-    Ok([of(one, two).await?, of(two, one).await?])
+    let rows: Vec<Columns> = rows::from_batches(table.name(), batches)?;
+    Ok(rows.into_iter().map(|row| (row.doc_id, row.acl_hash)).collect())
 }
 
 impl Index {

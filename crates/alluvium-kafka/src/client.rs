@@ -17,7 +17,7 @@ use crate::settings::{KafkaMode, KafkaSpec};
 /// How long a broker may take to answer a question.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// How many of its words may wait.
+/// How many words of librdkafka are heard before an error says why no broker answered.
 const WORDS: usize = 100;
 
 pub(crate) type Consumer = BaseConsumer<Context>;

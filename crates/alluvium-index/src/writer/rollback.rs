@@ -11,11 +11,11 @@ use alluvium_core::policy::Policy;
 use alluvium_core::rollback::{ChangedPolicy, Outcome, decide};
 use datafusion_expr::{Expr, col, lit};
 use fail::fail_point;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::erase::blanked;
 use super::{Draft, Writer, apply};
-use crate::contents::differing;
+use crate::contents::{self, differing};
 use crate::error::{IndexError, Result};
 use crate::fault::Fault;
 use crate::filter::one_of;
@@ -275,18 +275,12 @@ async fn with_lists(
     then: &Tables,
     changed: &HashMap<String, PolicyRow>,
 ) -> Result<HashMap<String, ChangedPolicy>> {
-    #[derive(Deserialize)]
-    struct ListColumns {
-        doc_id: String,
-        acl_hash: String,
-    }
     let mut lists = HashMap::new();
     if !changed.is_empty() {
         let table = then.get(TableRole::Policy)?;
         let ids: Vec<&str> = changed.keys().map(String::as_str).collect();
-        let batches = table.rows(Some(&["doc_id", "acl_hash"]), Some(one_of("doc_id", &ids))).await?;
-        let rows: Vec<ListColumns> = rows::from_batches(table.name(), &batches)?;
-        lists.extend(rows.into_iter().map(|row| (row.doc_id, row.acl_hash)));
+        let batches = table.rows(Some(&contents::LISTS), Some(one_of("doc_id", &ids))).await?;
+        lists = contents::lists(table, &batches)?;
     }
     let with_list = |(id, row): (&String, &PolicyRow)| {
         let same_list = lists.get(id) == Some(&row.acl_hash);
