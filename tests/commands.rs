@@ -188,8 +188,9 @@ fn results_are_what_the_schemas_and_the_interface_say() {
     check_schema("status.schema.json", &status);
     assert_eq!(
         keys(&status),
-        ["chunks", "documents", "fragments", "live", "maintenance", "sources", "versions"]
+        ["chunks", "daemon", "documents", "fragments", "live", "maintenance", "sources", "versions"]
     );
+    assert!(status["daemon"].is_null(), "nobody follows: {status}");
     assert_eq!(keys(&status["live"]), ["epoch", "generation", "paused", "seq"]);
     assert_eq!(keys(&status["documents"]), ["deleted", "indexed", "quarantined"]);
     assert_eq!(keys(&status["sources"][0]), ["backlog", "freshness_seconds", "name", "watermark"]);

@@ -25,6 +25,7 @@ mod killed;
 mod maintain;
 mod provenance;
 mod reader;
+mod roles;
 mod rollback;
 mod search;
 mod strangers;

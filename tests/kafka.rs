@@ -101,7 +101,8 @@ fn the_index_follows_a_topic_and_a_restart_goes_on_where_it_was() {
 
 #[test]
 fn poison_is_quarantined_with_its_place_and_its_neighbours_are_unharmed() {
-    let (broker, world) = world(1, "max_event_size = \"2KiB\"");
+    let (broker, world) = world(1, "max_event_size = \"2KiB\"\ndead_letter_topic = \"refused\"");
+    broker.create_topic("refused", 1);
     let readable = |id: &str, text: &str| {
         let content = json!({"text": text, "media_type": "text/plain"});
         event(id, "upsert", 1, json!({"content": content, "acl": {"readers": ["group:staff"]}}))
@@ -142,6 +143,15 @@ fn poison_is_quarantined_with_its_place_and_its_neighbours_are_unharmed() {
     let large = |offset: u64| format!("documents/0/{offset} too_large");
     let unread = "documents/0/4 no_access_list".to_owned();
     assert_eq!(shown, [bad(1), large(2), bad(3), unread, bad(5), bad(6), bad(7), large(8)]);
+    // The event without an access list is refused by the committer, who knows the policy.
+    let mut copies = broker.read("refused", 0);
+    copies.sort_by_key(|(_, headers)| headers["alluvium-offset"].clone());
+    let places: Vec<_> = copies.iter().map(|(_, headers)| headers["alluvium-offset"].as_str()).collect();
+    assert_eq!(places, ["1", "2", "3", "5", "6", "7", "8"]);
+    let (value, headers) = &copies[0];
+    assert_eq!((value.as_slice(), headers["alluvium-cause"].as_str()), (&b"{\"schema\": "[..], "bad_event"));
+    assert_eq!((headers["alluvium-topic"].as_str(), headers["alluvium-stage"].as_str()), (TOPIC, "read"));
+    assert!(copies[6].0.is_empty(), "of twenty megabytes only the headers");
     assert_eq!(world.backfilled(0)["published"], false, "what is refused is not read at every run");
 
     // A person raises the limit, and wants one of them again.
@@ -155,6 +165,29 @@ fn poison_is_quarantined_with_its_place_and_its_neighbours_are_unharmed() {
     assert_eq!(retried["run"]["documents"]["indexed"], 1, "{retried}");
     assert!(texts(&world, STAFF).iter().any(|text| text.contains("rivers rise")));
     assert_eq!(items().len(), 7);
+}
+
+#[test]
+fn a_broker_that_is_away_shows_in_the_status_until_it_is_back() {
+    let (mut broker, world) = world(1, DEFAULT);
+    send(&broker, "p", &upsert("p", 1, "The rivers rise."));
+    let _daemon = start(&world);
+    await_texts(&world, STAFF, &["The rivers rise."]);
+    let state = || {
+        let status = world.status();
+        let sources = status["daemon"]["sources"].as_array()?.clone();
+        sources.into_iter().find(|source| source["name"] == "stream")
+    };
+    poll("daemon in the status", || state().filter(|source| source["state"] == "pulling"));
+    broker.kill();
+    let away = poll("trouble in the status", || state().filter(|source| source["state"] == "retrying"));
+    assert!(away["error"].as_str().unwrap().contains("no answer from"), "{away}");
+    assert!(world.run(&["status", "pipeline.toml"]).expect(0).stdout.contains("stream retrying"));
+    broker.restart();
+    poll("the end of it", || state().filter(|source| source["state"] == "pulling"));
+    send(&broker, "q", &upsert("q", 1, "The lakes freeze."));
+    await_texts(&world, STAFF, &["The lakes freeze.", "The rivers rise."]);
+    assert_eq!(world.quarantine(), Default::default(), "nothing was refused meanwhile");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A real broker, alone on a port of this machine, and a producer for it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
@@ -185,6 +187,23 @@ impl Broker {
     pub(crate) fn bounds(&self, topic: &str, partition: i32) -> (i64, i64) {
         let consumer: BaseConsumer = self.config().create().unwrap();
         consumer.fetch_watermarks(topic, partition, DEADLINE).unwrap()
+    }
+
+    /// The messages of a partition, each with its value and its headers by name.
+    pub(crate) fn read(&self, topic: &str, partition: i32) -> Vec<(Vec<u8>, BTreeMap<String, String>)> {
+        let (low, high) = self.bounds(topic, partition);
+        let consumer: BaseConsumer = self.config().set("group.id", "test").create().unwrap();
+        let mut wanted = TopicPartitionList::new();
+        wanted.add_partition_offset(topic, partition, Offset::Offset(low)).unwrap();
+        consumer.assign(&wanted).unwrap();
+        let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+        let read = |_| {
+            let message = until(|| consumer.poll(Duration::ZERO), "message").unwrap();
+            let headers = message.headers().into_iter().flat_map(Headers::iter);
+            let headers = headers.map(|header| (header.key.to_owned(), text(header.value))).collect();
+            (message.payload().unwrap_or_default().to_vec(), headers)
+        };
+        (low..high).map(read).collect()
     }
 
     /// What a group has committed of a partition.

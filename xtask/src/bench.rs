@@ -8,6 +8,7 @@ mod commits;
 mod corpus;
 mod edit;
 mod freshness;
+mod kafka;
 mod memory;
 mod noop;
 mod program;
@@ -41,6 +42,8 @@ pub(crate) enum Measure {
     Sizes,
     /// Thousands of small commits with their maintenance, without a model.
     Flow,
+    /// Events a second from a broker, their latency, and preparers side by side, without a model.
+    Kafka,
     /// Recall and latency of searches over a million passages of real text, under filters.
     Search,
     /// Peak memory of a small and of a large backfill, and memory of the daemon over `--minutes`.
@@ -70,6 +73,9 @@ pub(crate) struct Size {
     /// flow: commits
     #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(100..))]
     commits: u32,
+    /// kafka: events
+    #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(100..))]
+    events: u32,
     /// Measure the binaries that are there, without building them
     #[arg(long)]
     no_build: bool,
@@ -97,6 +103,7 @@ impl Measure {
             Self::Rollback => &[rollback::run],
             Self::Sizes => &[commits::sizes],
             Self::Flow => &[commits::flow],
+            Self::Kafka => &[kafka::run],
             Self::Search => &[search::run],
             Self::Memory => &[memory::run, soak::run],
             Self::Cold => &[|workspace, _| cold::run(workspace)],

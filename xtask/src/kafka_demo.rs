@@ -3,18 +3,18 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
+use crate::broker::{Broker, Running};
 use crate::cargo::{output_of, run as run_command};
 use crate::demo::{build, forget, show};
 use crate::pause::pause;
-use crate::setup::{self, Needs, broker_program};
+use crate::setup::{self, Needs};
 use crate::workspace::Workspace;
 
 const PIPELINE: &str = "pipelines/kafka.toml";
@@ -136,44 +136,6 @@ impl Demo<'_> {
         let args = ["search", PIPELINE, query, "--as", who, "--limit", "3"];
         show(&args);
         run_command(&mut self.alluvium(&args))
-    }
-}
-
-/// A broker with its data in a folder that goes.
-struct Broker {
-    address: String,
-    _process: Running,
-}
-
-impl Broker {
-    fn start(workspace: &Workspace, folder: &Path) -> Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let address = format!("127.0.0.1:{port}");
-        let url = format!("tcp://{address}");
-        let mut command = workspace.program(
-            broker_program(),
-            &["broker", "--listener-url", &url, "--advertised-listener-url", &url, "--storage-engine"],
-        );
-        command.args(["sqlite://nisshi.db", "--silent", "--group-initial-rebalance-delay", "0s"]);
-        command.args(["--group-poll-interval", "50ms"]).current_dir(folder);
-        command.stdout(Stdio::null()).stderr(File::create(folder.join("broker.log"))?);
-        let process = Running(command.spawn().context("cannot start the broker")?);
-        let start = Instant::now();
-        while TcpStream::connect(&address).is_err() {
-            ensure!(start.elapsed() < DEADLINE, "the broker does not answer");
-            pause(LOOK);
-        }
-        Ok(Self { address, _process: process })
-    }
-}
-
-/// Ends with the demo.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

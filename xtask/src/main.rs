@@ -13,6 +13,7 @@
 )]
 
 mod bench;
+mod broker;
 mod cargo;
 mod confine;
 mod demo;

@@ -3,6 +3,8 @@
 //! Some properties of librdkafka load a library or run a command (GHSA-g85h-2988-4cv8), and others would
 //! take from the source what it depends on, so that a file may set only those in [`PROPERTIES`].
 
+mod connection;
+mod prepared;
 mod security;
 
 use std::path::{Path, PathBuf};
@@ -11,15 +13,21 @@ use alluvium_core::access::Acl;
 use serde::Serialize;
 
 use crate::columns::{ColumnSettings, parse_columns};
-use crate::error::{ConfigError, Problem, nearest};
+use crate::error::{ConfigError, Problem};
 use crate::parse::size;
 use crate::reader::{Reader, Text, quote};
 use crate::source::{parse_acl, parse_content_roots};
 use crate::units::Reason;
 use crate::value::Value;
 
+pub use connection::ConnectionSettings;
+pub(crate) use connection::PROPERTIES;
+use connection::parse_connection;
+#[cfg(test)]
+pub(crate) use prepared::PREPARED;
+pub use prepared::PreparedSettings;
+pub(crate) use prepared::parse_prepared;
 pub use security::{IdentitySettings, SaslMechanism, SaslSettings, TlsSettings};
-use security::{parse_sasl, parse_tls};
 
 pub(crate) const KAFKA: &[&str] = &[
     "name",
@@ -33,62 +41,23 @@ pub(crate) const KAFKA: &[&str] = &[
     "content_roots",
     "max_event_size",
     "offset_lost",
+    "dead_letter_topic",
     "tls",
     "sasl",
     "properties",
 ];
 
-/// What a file may set of librdkafka: paces, sizes and addresses.
-pub(crate) const PROPERTIES: &[&str] = &[
-    "broker.address.family",
-    "broker.address.ttl",
-    "check.crcs",
-    "client.dns.lookup",
-    "client.id",
-    "client.rack",
-    "connections.max.idle.ms",
-    "fetch.error.backoff.ms",
-    "fetch.max.bytes",
-    "fetch.message.max.bytes",
-    "fetch.min.bytes",
-    "fetch.queue.backoff.ms",
-    "fetch.wait.max.ms",
-    "group.instance.id",
-    "heartbeat.interval.ms",
-    "isolation.level",
-    "max.partition.fetch.bytes",
-    "max.poll.interval.ms",
-    "metadata.max.age.ms",
-    "queued.max.messages.kbytes",
-    "queued.min.messages",
-    "receive.message.max.bytes",
-    "reconnect.backoff.max.ms",
-    "reconnect.backoff.ms",
-    "retry.backoff.max.ms",
-    "retry.backoff.ms",
-    "session.timeout.ms",
-    "socket.connection.setup.timeout.ms",
-    "socket.keepalive.enable",
-    "socket.nagle.disable",
-    "socket.receive.buffer.bytes",
-    "socket.send.buffer.bytes",
-    "socket.timeout.ms",
-    "topic.metadata.refresh.fast.interval.ms",
-    "topic.metadata.refresh.interval.ms",
-];
-
-const BROKER: &str = "a broker such as \"kafka.example.org:9092\"";
 const TOPIC: &str = "the name of a topic, of letters, digits, '-', '_' and '.'";
 const GROUP: &str = "the consumer group, such as the pipeline's name";
 const FORMAT: &str = "a format of events: \"document_change\" or \"debezium\"";
 const OFFSET_LOST: &str = "\"stop\" or \"earliest\"";
-const PROPERTY: &str = "the value of a property of librdkafka, in quotes";
 
 /// `type = "kafka"`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KafkaSettings {
-    /// Brokers to ask first, each `host:port`; at least one.
-    pub brokers: Vec<Value<String>>,
+    /// How the brokers are reached.
+    #[serde(flatten)]
+    pub connection: ConnectionSettings,
     /// The topics, each once; at least one.
     pub topics: Vec<Value<String>>,
     /// The consumer group.
@@ -103,15 +72,9 @@ pub struct KafkaSettings {
     pub max_event_size: u64,
     /// What to do where the log does not have what comes next.
     pub offset_lost: OffsetLost,
-    /// TLS to the brokers; in the clear without.
+    /// Where refused messages are copied to.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tls: Option<Box<TlsSettings>>,
-    /// Who we are to the brokers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sasl: Option<Box<SaslSettings>>,
-    /// Further properties of librdkafka, all of them harmless, sorted.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub properties: Vec<(String, Value<String>)>,
+    pub dead_letter_topic: Option<Value<String>>,
 }
 
 /// What a message's value is.
@@ -136,11 +99,9 @@ pub enum OffsetLost {
 
 pub(crate) fn parse_kafka(reader: &Reader<'_>, folder: &Path) -> Result<KafkaSettings, ConfigError> {
     let policies = [("stop", OffsetLost::Stop), ("earliest", OffsetLost::Earliest)];
-    let tls = parse_tls(reader, folder)?;
-    let sasl = parse_sasl(reader, tls.is_some())?;
     let lost = reader.text("offset_lost", OFFSET_LOST)?.map(|lost| lost.word(&policies)).transpose()?;
     Ok(KafkaSettings {
-        brokers: parse_list(reader, "brokers", BROKER, broker)?,
+        connection: parse_connection(reader, folder)?,
         topics: parse_list(reader, "topics", TOPIC, topic)?,
         group: reader.required("group", GROUP)?.parse(group)?,
         format: parse_format(reader)?,
@@ -148,10 +109,20 @@ pub(crate) fn parse_kafka(reader: &Reader<'_>, folder: &Path) -> Result<KafkaSet
         content_roots: parse_content_roots(reader, folder)?,
         max_event_size: size(reader, "max_event_size", 16 << 20, 1)?,
         offset_lost: lost.unwrap_or(OffsetLost::Stop),
-        tls: tls.map(Box::new),
-        sasl: sasl.map(Box::new),
-        properties: parse_properties(reader)?,
+        dead_letter_topic: parse_dead_letter_topic(reader)?,
     })
+}
+
+/// Not one that is read: what is refused would be refused again for ever.
+fn parse_dead_letter_topic(reader: &Reader<'_>) -> Result<Option<Value<String>>, ConfigError> {
+    let Some(text) = reader.text("dead_letter_topic", TOPIC)? else { return Ok(None) };
+    let dead = text.parse(topic)?;
+    if parse_list(reader, "topics", TOPIC, topic)?.iter().any(|read| **read == *dead) {
+        let expected = "a topic that this source does not read".to_owned();
+        let found = quote(dead.written());
+        return Err(reader.error("dead_letter_topic", Problem::Wrong { expected, found, nearest: None }));
+    }
+    Ok(Some(dead))
 }
 
 fn parse_format(reader: &Reader<'_>) -> Result<EventFormat, ConfigError> {
@@ -192,20 +163,6 @@ fn parse_list<'a>(
     }
 }
 
-fn broker(text: &str) -> Result<String, Reason> {
-    let (host, port) = text.rsplit_once(':').ok_or("has no port: it must read host:port")?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let numeric = bracketed.is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok());
-    if !numeric && (host.is_empty() || !host.chars().all(plain)) {
-        return Err("must read host:port, an IPv6 address in brackets".into());
-    }
-    match port.parse::<u16>() {
-        Ok(1..) => Ok(text.to_owned()),
-        _ => Err("has a port that is none".into()),
-    }
-}
-
 /// As Kafka has it. A pattern, which would begin with `^`, is no name.
 fn topic(text: &str) -> Result<String, Reason> {
     const LONGEST: usize = 249;
@@ -225,25 +182,4 @@ fn group(text: &str) -> Result<String, Reason> {
         text if text.chars().any(char::is_control) => Err("holds a control character".into()),
         text => Ok(text.to_owned()),
     }
-}
-
-fn parse_properties(reader: &Reader<'_>) -> Result<Vec<(String, Value<String>)>, ConfigError> {
-    let Some(table) = reader.table("properties")? else { return Ok(Vec::new()) };
-    let path = reader.path_of("properties");
-    let properties = Reader::new(reader.context(), &path, table);
-    let mut parsed = Vec::new();
-    for (key, text) in properties.entries(PROPERTY)? {
-        if !PROPERTIES.contains(&key) {
-            let expected = format!("one of the properties that may be set: {}", PROPERTIES.join(", "));
-            let nearest = nearest(key, PROPERTIES);
-            return Err(properties.error(key, Problem::Wrong { expected, found: quote(key), nearest }));
-        }
-        let value = text.parse(|value| match value.contains('\0') {
-            true => Err("holds a zero byte".into()),
-            false => Ok(value.to_owned()),
-        })?;
-        parsed.push((key.to_owned(), value));
-    }
-    parsed.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-    Ok(parsed)
 }

@@ -28,7 +28,8 @@ mod value;
 pub use columns::ColumnSettings;
 pub use error::{ConfigError, Problem};
 pub use kafka::{
-    EventFormat, IdentitySettings, KafkaSettings, OffsetLost, SaslMechanism, SaslSettings, TlsSettings,
+    ConnectionSettings, EventFormat, IdentitySettings, KafkaSettings, OffsetLost, PreparedSettings,
+    SaslMechanism, SaslSettings, TlsSettings,
 };
 pub use schema::json_schema;
 pub use source::{FilesystemSettings, JsonlInput, JsonlSettings, SourceKind, SourceSpec};

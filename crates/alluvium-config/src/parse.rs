@@ -8,6 +8,7 @@ use toml::de::DeTable;
 
 use crate::env::Lookup;
 use crate::error::{ConfigError, Problem};
+use crate::kafka::parse_prepared;
 use crate::places::Places;
 use crate::reader::{Context, Reader, Text};
 use crate::source::parse_sources;
@@ -19,8 +20,9 @@ use crate::units::{self, DURATION, Reason, SIZE};
 use crate::uri;
 
 /// The keys of each table; a test holds them against the schema.
-pub(crate) const TOP: &[&str] =
-    &["version", "name", "index", "model", "chunk", "extract", "embed", "commit", "run", "source"];
+pub(crate) const TOP: &[&str] = &[
+    "version", "name", "index", "model", "chunk", "extract", "embed", "commit", "run", "prepared", "source",
+];
 pub(crate) const INDEX: &[&str] = &["uri", "keep_for", "keep_last", "durability"];
 pub(crate) const MODEL: &[&str] = &["name"];
 pub(crate) const CHUNK: &[&str] = &["max_tokens", "overlap_tokens"];
@@ -65,6 +67,7 @@ fn parse_top(
     top.check_keys(TOP)?;
     version.ok_or_else(|| top.missing("version", "version = 1"))?;
     let name = top.required("name", "the pipeline's name")?;
+    let sources = parse_sources(&top, folder)?;
     Ok(PipelineSpec {
         name: name.parse(|name| PipelineName::new(name).map_err(|e| Reason::Owned(e.to_string())))?,
         index: parse_index(&top.section("index", INDEX)?, folder)?,
@@ -74,7 +77,8 @@ fn parse_top(
         embed: parse_embed(&top.section("embed", EMBED)?)?,
         commit: parse_commit(&top.section("commit", COMMIT)?)?,
         run: parse_run(&top.section("run", RUN)?)?,
-        sources: parse_sources(&top, folder)?,
+        prepared: parse_prepared(&top, folder, &sources)?.map(Box::new),
+        sources,
         places: places.clone(),
     })
 }

@@ -79,6 +79,8 @@ shape! {
         commit: Option<Commit>,
         /// How sources are followed.
         run: Option<Run>,
+        /// The topic between those who prepare documents and the one who commits them.
+        prepared: Option<Box<Prepared>>,
         /// Where documents come from.
         #[schemars(length(min = 1))]
         source: Vec<Source>,
@@ -299,6 +301,39 @@ shape! {
         /// made anew: stop with an error, or go on with the earliest message that there is.
         #[schemars(extend("default" = "stop"), regex(pattern = r"^(stop|earliest)$|\$"))]
         offset_lost: Option<String>,
+        /// A topic to which refused messages are copied, with headers that say why.
+        #[schemars(regex(pattern = r"^[A-Za-z0-9._-]{1,249}$|\$"))]
+        dead_letter_topic: Option<String>,
+        /// TLS to the brokers, whose certificates and names are checked. An empty table is enough where the
+        /// system knows who vouches for them.
+        tls: Option<Box<Tls>>,
+        /// Who we are to the brokers, by name and password.
+        sasl: Option<Box<Sasl>>,
+        /// Further properties of librdkafka.
+        properties: Option<Properties>,
+    }
+}
+
+shape! {
+    /// The topic between those who prepare documents and the one who commits them. It must not be compacted.
+    struct Prepared {
+        /// Brokers to ask first, each `host:port`.
+        #[schemars(
+            length(min = 1),
+            extend("uniqueItems" = true),
+            inner(regex(pattern = r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$|\$"))
+        )]
+        brokers: Vec<String>,
+        /// The topic.
+        #[schemars(regex(pattern = r"^[A-Za-z0-9._-]{1,249}$|\$"))]
+        topic: String,
+        /// Under which the committer's progress is shown to the tools of Kafka; without it the pipeline's
+        /// name and `-commit`.
+        #[schemars(length(min = 1))]
+        group: Option<String>,
+        /// What is larger goes in parts; less than the brokers take.
+        #[schemars(extend("default" = "900KiB"), regex(pattern = r"^[0-9]+([KMGT]iB|[kKMGT]?B)$|\$"))]
+        max_message_size: Option<String>,
         /// TLS to the brokers, whose certificates and names are checked. An empty table is enough where the
         /// system knows who vouches for them.
         tls: Option<Box<Tls>>,

@@ -9,6 +9,7 @@ use alluvium_core::id::PipelineName;
 use serde::Serialize;
 
 use crate::error::{ConfigError, Problem};
+use crate::kafka::PreparedSettings;
 use crate::places::Places;
 use crate::source::SourceSpec;
 use crate::value::Value;
@@ -32,6 +33,9 @@ pub struct PipelineSpec {
     pub commit: CommitSpec,
     /// How sources are followed.
     pub run: RunSpec,
+    /// The topic between preparers and the committer, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prepared: Option<Box<PreparedSettings>>,
     /// The sources, at least one, in the order of the file.
     pub sources: Vec<SourceSpec>,
     #[serde(skip)]

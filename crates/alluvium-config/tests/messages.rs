@@ -70,7 +70,7 @@ fn keys() {
     assert_eq!(
         message("[chunk]", "[chunks]"),
         "10:2: chunks: unknown key; expected one of version, name, index, model, chunk, extract, embed, \
-         commit, run, source; did you mean \"chunk\"?"
+         commit, run, prepared, source; did you mean \"chunk\"?"
     );
     assert_eq!(
         message("uri = \"index\"", "\"a key\" = 1"),
@@ -206,7 +206,7 @@ fn topics_of_events() {
     assert_eq!(
         kafka("topic = \"x\""),
         "27:1: source[1].topic: unknown key; expected one of name, type, brokers, topics, group, format, \
-         columns, default_acl, content_roots, max_event_size, offset_lost, tls, sasl, properties; \
+         columns, default_acl, content_roots, max_event_size, offset_lost, dead_letter_topic, tls, sasl, properties; \
          did you mean \"topics\"?"
     );
     assert_eq!(

@@ -78,12 +78,12 @@ fn topics_of_events() {
     let spec = parse(&format!("{SMALLEST}[[source]]\n{kafka}"));
     let SourceKind::Kafka(events) = &spec.source("e").unwrap().kind else { panic!() };
     assert_eq!((&events.format, events.offset_lost), (&EventFormat::DocumentChange, OffsetLost::Stop));
-    assert_eq!((events.max_event_size, events.properties.len()), (16 << 20, 0));
+    assert_eq!((events.max_event_size, events.connection.properties.len()), (16 << 20, 0));
     let spec =
         parse(&format!("{SMALLEST}[[source]]\n{kafka}\nproperties = {{ \"socket.timeout.ms\" = \"9\" }}"));
     let SourceKind::Kafka(events) = &spec.source("e").unwrap().kind else { panic!() };
     let properties: Vec<_> =
-        events.properties.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        events.connection.properties.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     assert_eq!(properties, [("socket.timeout.ms", "9")]);
 }
 
@@ -95,16 +95,17 @@ fn brokers_that_must_be_trusted() {
         let SourceKind::Kafka(events) = &spec.source("e").unwrap().kind else { panic!() };
         events.clone()
     };
-    let system = of("tls = {}").tls.unwrap();
+    let system = of("tls = {}").connection.tls.unwrap();
     assert!(system.ca.is_none() && system.identity.is_none());
-    let tls = of("tls = { ca = \"ca.pem\", certificate = \"/c.pem\", key = \"k.pem\" }").tls.unwrap();
+    let tls =
+        of("tls = { ca = \"ca.pem\", certificate = \"/c.pem\", key = \"k.pem\" }").connection.tls.unwrap();
     let identity = tls.identity.unwrap();
     assert_eq!(**tls.ca.as_ref().unwrap(), Path::new("/etc/alluvium/ca.pem"));
     assert_eq!(**identity.certificate, *Path::new("/c.pem"));
     assert_eq!(**identity.key, *Path::new("/etc/alluvium/k.pem"));
     let sasl =
         of("sasl = { mechanism = \"scram-sha-256\", username = \"me\", password = \"${S:-hunter2}\" }");
-    let sasl = sasl.sasl.unwrap();
+    let sasl = sasl.connection.sasl.unwrap();
     assert_eq!((sasl.mechanism, sasl.username.as_str()), (SaslMechanism::ScramSha256, "me"));
     assert_eq!((sasl.password.as_str(), sasl.password.written()), ("hunter2", "${S:-hunter2}"));
 }

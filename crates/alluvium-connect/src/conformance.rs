@@ -58,6 +58,7 @@ pub fn verb(change: &DocumentChange) -> String {
     match &change.content {
         Some(ContentChange::Upsert(upsert)) => format!("{id}={}", String::from_utf8_lossy(&upsert.bytes)),
         Some(ContentChange::Delete { .. }) => format!("{id} delete"),
+        Some(ContentChange::Prepared(_)) => format!("{id} prepared"),
         Some(ContentChange::Refused { refusal, .. }) if id.starts_with("./event/") => {
             format!("? {}", refusal.cause)
         }

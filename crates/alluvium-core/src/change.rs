@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Acl;
+use crate::document::PreparedContent;
 use crate::hash::Sha256;
 use crate::id::DocId;
 use crate::quarantine::Refusal;
@@ -27,6 +28,7 @@ impl DocumentChange {
     pub fn content_bytes(&self) -> u64 {
         match &self.content {
             Some(ContentChange::Upsert(upsert)) => upsert.bytes.len() as u64,
+            Some(ContentChange::Prepared(content)) => content.bytes(),
             _ => 0,
         }
     }
@@ -51,6 +53,8 @@ pub enum ContentChange {
         /// Its hash, where the bytes could be read.
         hash: Option<Sha256>,
     },
+    /// Another process has prepared it.
+    Prepared(Box<PreparedContent>),
 }
 
 /// New content of a document.
@@ -75,7 +79,8 @@ pub struct Upsert {
 }
 
 /// The access half of a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AccessChange {
     /// The change says nothing of access: what is known stays; an id without policy takes the default.
     Unsaid {

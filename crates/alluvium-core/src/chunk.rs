@@ -2,13 +2,15 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::embed::Tokenizer;
 use crate::extract::{Component, Extracted};
 use crate::hash::Sha256;
 use crate::quarantine::Refusal;
 
 /// One chunk of a document, before it has a vector.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunk {
     /// Bytes of the extracted text; slicing it there gives the chunk's text exactly.
     pub span: Range<usize>,

@@ -40,7 +40,7 @@ impl DocumentState {
 }
 
 /// A change whose content has been extracted, chunked and embedded: ready for the committer.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prepared {
     /// The document.
     pub doc_id: DocId,
@@ -53,7 +53,8 @@ pub struct Prepared {
 }
 
 /// The content half of a prepared change.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PreparedContent {
     /// Only access changes.
     Unsaid,
@@ -78,10 +79,21 @@ impl PreparedContent {
             Self::Refused(content) => Some(&content.version),
         }
     }
+
+    /// What it weighs in memory: text and vectors.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Indexed(content) => {
+                let vectors = content.chunks.iter().map(|chunk| size_of_val(chunk.vector.as_slice()));
+                (content.extracted.text.len() + vectors.sum::<usize>()) as u64
+            }
+            _ => 0,
+        }
+    }
 }
 
 /// Content that can be served.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IndexedContent {
     /// The content's version.
     pub version: Version,
@@ -108,20 +120,21 @@ pub struct IndexedContent {
 }
 
 /// A chunk with its vector.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PreparedChunk {
     /// Where it is.
     pub chunk: Chunk,
     /// Hash of its text.
     pub hash: Sha256,
     /// Its vector.
+    #[serde(with = "crate::vector")]
     pub vector: Vec<f32>,
     /// Whether the vector was there before.
     pub reused: bool,
 }
 
 /// Content that was refused.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RefusedContent {
     /// The version that was refused.
     pub version: Version,

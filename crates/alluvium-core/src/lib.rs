@@ -26,4 +26,5 @@ pub mod retention;
 pub mod rollback;
 pub mod source;
 pub mod text;
+mod vector;
 pub mod version;

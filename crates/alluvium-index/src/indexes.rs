@@ -1,5 +1,6 @@
 //! Which Lance indexes a table has, and which of its rows they cover.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use alluvium_core::ledger::TableRole;
@@ -102,6 +103,14 @@ impl Coverage {
         self.segments(column)
             .map(|s| self.fragments.iter().filter(|f| within(s, f)).map(rows).sum())
             .collect()
+    }
+
+    /// The fragments of all layers but the last `due`.
+    pub(crate) fn settled(&self, column: &str, due: usize) -> BTreeSet<u64> {
+        let layers: Vec<_> = self.segments(column).collect();
+        let settled = layers.get(..layers.len().saturating_sub(due)).unwrap_or_default();
+        let is_settled = |fragment: &&Fragment| settled.iter().any(|layer| within(layer, fragment));
+        self.fragments.iter().filter(is_settled).map(|fragment| fragment.id).collect()
     }
 
     fn covers(&self, column: &str, fragment: &Fragment) -> bool {

@@ -49,6 +49,7 @@ pub use explain::Explanation;
 #[doc(hidden)]
 pub use fault::Fault;
 pub use intervene::Intervention;
+pub use lookup::LiveLookup;
 pub use reader::{Index, QuarantineDetail, QuarantineItem};
 pub use releases::{Release, Releases, Target};
 pub use schema::schema_json;

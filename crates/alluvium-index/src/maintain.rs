@@ -2,14 +2,22 @@
 //! date.
 //!
 //! Invariants:
-//! - an access index is never append-optimized: merged or built anew, it can't answer with an old list;
-//! - a round costs in proportion to what is new, not to the table: full-text and vector indexes take what
-//!   is new as a layer of its own, and [`layers`] says when layers are merged. The look-up indexes are
-//!   merged whole, they are small;
+//! - a round costs in proportion to what is new, not to the table: every index takes what is new as a layer
+//!   of its own, and [`layers`] says when layers are merged;
+//! - rows are rewritten only while all layers that know them are about to be merged anyway: the index of a
+//!   row that moves is written anew, and a large layer takes seconds;
+//! - a layer may answer with rows that are gone, an access index with a list from before. Rows are known by
+//!   their addresses, and an address is never used twice, so that no search shows them
+//!   (`table::write_params` has no stable row ids);
 //! - no answer depends on a round: Lance searches rows outside an index one by one.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
 use alluvium_core::ledger::TableRole;
-use lance::dataset::optimize::{CompactionOptions, compact_files, plan_compaction};
+use lance::dataset::index::DatasetIndexRemapperOptions;
+use lance::dataset::optimize::{CompactionOptions, CompactionPlan, commit_compaction, plan_compaction};
 use lance::index::DatasetIndexExt;
 use lance_index::optimize::OptimizeOptions;
 use lance_index::scalar::ScalarIndexParams;
@@ -17,7 +25,7 @@ use lance_index::{IndexParams, IndexType};
 use lance_table::format::Fragment;
 
 use crate::error::{IndexError, Result};
-use crate::indexes::{self, Coverage, Kind, TEXT, VECTOR, indexes};
+use crate::indexes::{self, Coverage, Kind, VECTOR, indexes};
 use crate::schema::key;
 use crate::table::Table;
 use crate::tuning::Tuning;
@@ -77,6 +85,16 @@ pub(crate) enum Effort {
     Thorough,
 }
 
+impl Effort {
+    /// The most rows that layers of an index are merged to.
+    fn largest_layer(self) -> u64 {
+        match self {
+            Self::Bounded | Self::BesideTraining => layers::MOST_ROWS,
+            Self::Thorough => u64::MAX,
+        }
+    }
+}
+
 /// What there is to do for a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Backlog {
@@ -96,9 +114,7 @@ impl Backlog {
     /// Reads it from the table's manifest.
     pub(crate) async fn of(role: TableRole, table: &Table, tuning: &Tuning, effort: Effort) -> Result<Self> {
         let mut backlog = Self::unindexed(role, table, tuning, effort).await?;
-        let action = format!("planning the compaction of table {}", table.name());
-        let options = CompactionOptions { max_source_fragments: None, ..compaction(table, effort) };
-        let plan = plan_compaction(table.dataset(), &options).await.map_err(IndexError::storage(action))?;
+        let plan = plan(role, table, effort, None).await?;
         backlog.fragments = plan.tasks.iter().map(|task| task.fragments.len() as u64).sum();
         Ok(backlog)
     }
@@ -146,27 +162,24 @@ pub(crate) async fn maintain(
     effort: Effort,
 ) -> Result<Table> {
     let table = create_indexes(role, table.clone()).await?;
-    let table = if effort == Effort::BesideTraining { table } else { compact(&table, effort).await? };
-    let merged = indexes(role).iter().filter(|(_, kind)| *kind != Kind::Words);
-    let merged = merged.map(|(column, _)| indexes::name(column)).collect();
-    let table = optimize(&table, OptimizeOptions::merge(1).index_names(merged)).await?;
+    let table = if effort == Effort::BesideTraining { table } else { compact(role, &table, effort).await? };
+    let columns: Vec<&str> = indexes(role).iter().map(|(column, _)| *column).collect();
+    let table = add_layers(&table, &columns, effort).await?;
     if role != TableRole::Chunks {
         return Ok(table);
     }
-    let table = add_layer(&table, TEXT).await?;
     match effort {
         Effort::BesideTraining => Ok(table),
         Effort::Thorough if wants_training(&table, tuning).await? => {
             table.with_index(training::train(&table).await?).await
         }
-        Effort::Bounded | Effort::Thorough => add_layer(&table, VECTOR).await,
+        Effort::Bounded | Effort::Thorough => add_layers(&table, &[VECTOR], effort).await,
     }
 }
 
-fn compaction(table: &Table, effort: Effort) -> CompactionOptions {
+fn compaction(rows: usize, effort: Effort) -> CompactionOptions {
     let bounded = CompactionOptions {
-        target_rows_per_fragment: tier(table.dataset().fragments()),
-        max_source_fragments: Some(MAX_COMPACTED),
+        target_rows_per_fragment: rows,
         num_threads: Some(1),
         batch_size: Some(COMPACTION_BATCH),
         materialize_deletions_threshold: DELETED_SHARE,
@@ -176,46 +189,109 @@ fn compaction(table: &Table, effort: Effort) -> CompactionOptions {
         Effort::Bounded | Effort::BesideTraining => bounded,
         Effort::Thorough => CompactionOptions {
             target_rows_per_fragment: FRAGMENT_ROWS,
-            max_source_fragments: None,
             materialize_deletions_threshold: 0.0,
             ..bounded
         },
     }
 }
 
-/// The largest tier that is due.
-fn tier(fragments: &[Fragment]) -> usize {
+/// What a compaction would rewrite, `most` fragments of it.
+async fn plan(role: TableRole, table: &Table, effort: Effort, most: Option<usize>) -> Result<CompactionPlan> {
+    let options = match effort {
+        Effort::Thorough => compaction(FRAGMENT_ROWS, effort),
+        Effort::Bounded | Effort::BesideTraining => {
+            let settled = settled(role, table).await?;
+            let rows = tier(table.dataset().fragments(), &settled);
+            let excluded_fragment_ids = settled.into_iter().filter_map(|id| u32::try_from(id).ok()).collect();
+            CompactionOptions { excluded_fragment_ids, ..compaction(rows, effort) }
+        }
+    };
+    let options = CompactionOptions { max_source_fragments: most, ..options };
+    let action = format!("planning the compaction of table {}", table.name());
+    plan_compaction(table.dataset(), &options).await.map_err(IndexError::storage(action))
+}
+
+/// The fragments that some layer knows which the next round does not merge.
+async fn settled(role: TableRole, table: &Table) -> Result<BTreeSet<u64>> {
+    let coverage = Coverage::of(table).await?;
+    let columns = indexes(role).iter().map(|(column, _)| *column);
+    let columns = columns.chain((role == TableRole::Chunks).then_some(VECTOR));
+    let mut settled = BTreeSet::new();
+    for column in columns {
+        let (_, new) = coverage.missing(&[column]);
+        let due = layers::due(&coverage.layers(column), new, layers::MOST_ROWS);
+        settled.extend(coverage.settled(column, due));
+    }
+    Ok(settled)
+}
+
+/// The largest tier that is due among the fragments that may be rewritten.
+fn tier(fragments: &[Fragment], settled: &BTreeSet<u64>) -> usize {
     let [first, second] = TIERS;
     let grown = fragments
         .iter()
+        .filter(|fragment| !settled.contains(&fragment.id))
         .filter_map(|fragment| fragment.physical_rows)
         .filter(|rows| (first..second).contains(rows));
     if grown.count() < TIER_FRAGMENTS { first } else { second }
 }
 
-async fn compact(table: &Table, effort: Effort) -> Result<Table> {
+async fn compact(role: TableRole, table: &Table, effort: Effort) -> Result<Table> {
+    let since = Instant::now();
+    let most = (effort != Effort::Thorough).then_some(MAX_COMPACTED);
+    let plan = plan(role, table, effort, most).await?;
+    if plan.num_tasks() == 0 {
+        return Ok(table.clone());
+    }
+    let failed = || IndexError::storage(format!("compacting table {}", table.name()));
     let mut dataset = (**table.dataset()).clone();
-    compact_files(&mut dataset, compaction(table, effort), None)
-        .await
-        .map_err(IndexError::storage(format!("compacting table {}", table.name())))?;
+    let mut rewritten = Vec::new();
+    for task in plan.compaction_tasks() {
+        rewritten.push(task.execute(&dataset).await.map_err(failed())?);
+    }
+    let remap = Arc::new(DatasetIndexRemapperOptions::default());
+    let done = commit_compaction(&mut dataset, rewritten, remap, &plan.options).await.map_err(failed())?;
+    tracing::debug!(
+        table = table.name(),
+        fragments = done.fragments_removed,
+        rows = plan.options.target_rows_per_fragment,
+        milliseconds = since.elapsed().as_millis() as u64,
+        "compacted"
+    );
     Ok(table.at(dataset))
 }
 
 async fn optimize(table: &Table, options: OptimizeOptions) -> Result<Table> {
+    let since = Instant::now();
     let mut dataset = (**table.dataset()).clone();
     let action = format!("bringing indexes of table {} up to date", table.name());
     dataset.optimize_indices(&options).await.map_err(IndexError::storage(action))?;
+    tracing::debug!(
+        table = table.name(),
+        indexes = ?options.index_names,
+        merged = options.num_indices_to_merge,
+        milliseconds = since.elapsed().as_millis() as u64,
+        "brought up to date"
+    );
     Ok(table.at(dataset))
 }
 
-/// Indexes what a layered index does not cover, together with as many of its last layers as are due. An
-/// index that is not there yet is not made.
-async fn add_layer(table: &Table, column: &str) -> Result<Table> {
+/// Indexes what indexes don't cover, each together with as many of its last layers as are due. An index that
+/// is not there yet is not made.
+async fn add_layers(table: &Table, columns: &[&str], effort: Effort) -> Result<Table> {
     let coverage = Coverage::of(table).await?;
-    let (fragments, new) = coverage.missing(&[column]);
-    if fragments == 0 || !coverage.has(column) {
-        return Ok(table.clone());
+    // Most have the same layers, and are one commit.
+    let mut by_due: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for column in columns.iter().filter(|column| coverage.has(column)) {
+        let (fragments, new) = coverage.missing(&[column]);
+        if fragments > 0 {
+            let due = layers::due(&coverage.layers(column), new, effort.largest_layer());
+            by_due.entry(due).or_default().push(indexes::name(column));
+        }
     }
-    let due = layers::due(&coverage.layers(column), new);
-    optimize(table, OptimizeOptions::merge(due).index_names(vec![indexes::name(column)])).await
+    let mut table = table.clone();
+    for (due, names) in by_due {
+        table = optimize(&table, OptimizeOptions::merge(due).index_names(names)).await?;
+    }
+    Ok(table)
 }

@@ -8,7 +8,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::client::{self, Partitions};
-use crate::settings::OffsetLost;
+use crate::settings::{KafkaMode, OffsetLost};
 use crate::worker::Worker;
 
 /// What is left of a backfill. Topics come one after the other because librdkafka names an end by the
@@ -59,6 +59,9 @@ impl Worker {
     pub(crate) fn settle(&mut self) -> Result<(), SourceError> {
         let mut placed = Vec::new();
         for (topic, number) in self.intake.log.unchecked() {
+            if self.mode == KafkaMode::Share {
+                self.resume_from_the_group(&topic, number)?;
+            }
             let (low, high) = client::bounds(&self.consumer, &self.spec, &topic, number)?;
             let next = self.position(&topic, number, low, high)?;
             placed.push((topic, number, next, high));
@@ -76,6 +79,17 @@ impl Worker {
             self.place_unfinished()?;
         }
         self.intake.unsettled = false;
+        Ok(())
+    }
+
+    /// A partition that the group has just given us is read from where it was committed, by us or by another.
+    fn resume_from_the_group(&mut self, topic: &str, number: i32) -> Result<(), SourceError> {
+        if self.intake.log.get(topic, number).is_some_and(|partition| partition.newly_assigned) {
+            let at = client::committed(&self.consumer, &self.spec, topic, number)?;
+            if let Some(partition) = self.intake.log.get(topic, number) {
+                partition.resume(at);
+            }
+        }
         Ok(())
     }
 

@@ -58,18 +58,30 @@ impl Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        Logged.log(level, facility, message);
+        if facility == "FAIL" {
+            // It begins with the name of a thread.
+            let said = message.split_once("]: ").map_or(message, |(_, said)| said);
+            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(said.to_owned());
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        Logged.error(error, reason);
+    }
+}
+
+/// What librdkafka says, in our log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Logged;
+
+impl ClientContext for Logged {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         match level {
             RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
                 tracing::debug!(facility, "librdkafka: {message}");
             }
-            _ => {
-                tracing::warn!(facility, "librdkafka: {message}");
-                if facility == "FAIL" {
-                    // It begins with the name of a thread.
-                    let said = message.split_once("]: ").map_or(message, |(_, said)| said);
-                    *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(said.to_owned());
-                }
-            }
+            _ => tracing::warn!(facility, "librdkafka: {message}"),
         }
     }
 
@@ -181,6 +193,22 @@ pub(crate) fn bounds(
     Ok((u64::try_from(low).unwrap_or(0), u64::try_from(high).unwrap_or(0)))
 }
 
+/// Where the group has committed that a partition is to be read from, if it has.
+pub(crate) fn committed(
+    consumer: &Consumer,
+    spec: &KafkaSpec,
+    topic: &str,
+    number: i32,
+) -> Result<Option<u64>, SourceError> {
+    let asked = list(vec![(topic.to_owned(), number)], |_, _| Offset::Invalid);
+    let answered = asked.and_then(|asked| consumer.committed_offsets(asked, ANSWER));
+    let answered = answered.map_err(|error| no_answer(consumer, spec, &error))?;
+    Ok(answered.find_partition(topic, number).and_then(|found| match found.offset() {
+        Offset::Offset(at) => u64::try_from(at).ok(),
+        _ => None,
+    }))
+}
+
 /// Whether a broker answers.
 pub(crate) fn probe(consumer: &Consumer, spec: &KafkaSpec) -> Result<(), SourceError> {
     let topic = spec.topics.first().map(String::as_str);
@@ -195,5 +223,5 @@ fn no_answer(consumer: &Consumer, spec: &KafkaSpec, error: &KafkaError) -> Sourc
         (0..WORDS).for_each(|_| drop(consumer.poll(Duration::ZERO)));
     }
     let trouble = consumer.context().trouble().map(|said| format!("; {said}")).unwrap_or_default();
-    spec.unavailable(format!("no answer from {}: {why}{trouble}", spec.brokers.join(", ")))
+    spec.unavailable(format!("no answer from {}: {why}{trouble}", spec.connection.brokers.join(", ")))
 }

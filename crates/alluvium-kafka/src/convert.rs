@@ -42,7 +42,7 @@ impl<'m> Received<'m> {
     }
 
     /// The place, for people and for the quarantine.
-    fn position(&self) -> String {
+    pub(crate) fn position(&self) -> String {
         format!("{}/{}/{}", self.topic, self.partition, self.offset)
     }
 }
@@ -52,8 +52,11 @@ pub(crate) fn offset(message: &impl Message) -> u64 {
     u64::try_from(message.offset()).unwrap_or(0)
 }
 
-/// The change of a message. After an error the message is to be read again.
-pub(crate) fn change(message: &Received<'_>, rules: &EventRules) -> Result<DocumentChange, SourceError> {
+/// The change of an event. After an error the message is to be read again.
+pub(crate) fn event_change(
+    message: &Received<'_>,
+    rules: &EventRules,
+) -> Result<DocumentChange, SourceError> {
     match read(message, rules) {
         Ok(mut change) => {
             change.origin.event_time = change.origin.event_time.or(message.time);

@@ -8,15 +8,49 @@ use alluvium_core::source::SourceError;
 use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
 
-use crate::convert::{Received, change, offset};
+use crate::convert::{Received, event_change, offset};
 use crate::log::Log;
+use crate::prepared;
+use crate::settings::{EventsSpec, KafkaSpec, Messages};
 
 /// How often at most gaps of one partition are looked into.
 const GAPS: Duration = Duration::from_secs(1);
 
+/// How messages are read.
+enum Reading {
+    Events(EventRules),
+    Prepared(Box<prepared::Reader>),
+}
+
+impl Reading {
+    fn of(spec: &KafkaSpec) -> Result<Self, SourceError> {
+        Ok(match &spec.messages {
+            Messages::Events(events) => {
+                let EventsSpec { format, default_acl, content_roots, max_event_size } = events.clone();
+                let rules = EventRules::new(spec.name.clone(), default_acl, content_roots, max_event_size)?;
+                Self::Events(rules.of_format(format))
+            }
+            Messages::Prepared(prepared) => Self::Prepared(Box::new(prepared::Reader::new(spec, prepared))),
+        })
+    }
+
+    /// The change of a message, where it is one by itself.
+    fn change(
+        &mut self,
+        message: &BorrowedMessage<'_>,
+        incarnation: &str,
+    ) -> Result<Option<DocumentChange>, SourceError> {
+        let received = Received::of(message, incarnation);
+        match self {
+            Self::Events(rules) => event_change(&received, rules).map(Some),
+            Self::Prepared(reader) => reader.change(message, &received),
+        }
+    }
+}
+
 /// What becomes of messages.
 pub(crate) struct Intake {
-    rules: EventRules,
+    reading: Reading,
     pub(crate) log: Log,
     /// Whether partitions are to be compared with the log.
     pub(crate) unsettled: bool,
@@ -32,12 +66,16 @@ struct Carried {
 }
 
 impl Intake {
-    pub(crate) fn new(rules: EventRules, log: Log) -> Self {
-        Self { rules, log, unsettled: false, carried: None }
+    pub(crate) fn new(spec: &KafkaSpec, log: Log) -> Result<Self, SourceError> {
+        Ok(Self { reading: Reading::of(spec)?, log, unsettled: false, carried: None })
     }
 
-    pub(crate) fn rules(&self) -> &EventRules {
-        &self.rules
+    /// What events are read with, where messages are events.
+    pub(crate) fn rules(&self) -> Option<&EventRules> {
+        match &self.reading {
+            Reading::Events(rules) => Some(rules),
+            Reading::Prepared(_) => None,
+        }
     }
 
     /// Whether a message waits that did not fit.
@@ -79,8 +117,8 @@ impl Intake {
             partition.next = end;
             return Ok(());
         }
-        let change = change(&Received::of(message, &partition.incarnation), &self.rules)?;
-        match filling.take(change) {
+        let change = self.reading.change(message, &partition.incarnation)?;
+        match change.and_then(|change| filling.take(change)) {
             None => partition.next = offset + 1,
             Some(change) => {
                 let (topic, partition) = (message.topic().to_owned(), message.partition());

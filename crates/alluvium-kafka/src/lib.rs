@@ -18,15 +18,23 @@
 mod again;
 mod backfill;
 mod client;
+mod connection;
 mod convert;
+mod dead_letters;
+mod fetch;
 mod intake;
 mod log;
 mod mirror;
+mod prepared;
+mod producer;
 mod reach;
 mod settings;
 mod source;
 mod worker;
 
+pub use connection::{Connection, Identity, Sasl, SaslMechanism, Tls};
+pub use dead_letters::{DeadLetterSpec, DeadLetters};
+pub use prepared::{PreparedTopic, PreparedTopicSpec};
 pub use reach::cannot_replay;
-pub use settings::{Identity, KafkaMode, KafkaSpec, OffsetLost, Sasl, SaslMechanism, Tls};
+pub use settings::{EventsSpec, KafkaMode, KafkaSpec, Messages, OffsetLost, PreparedSpec};
 pub use source::KafkaSource;

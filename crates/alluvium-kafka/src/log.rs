@@ -31,6 +31,8 @@ pub(crate) struct Partition {
     started: bool,
     /// Whether it is ours to read.
     pub(crate) assigned: bool,
+    /// Whether it was not placed since it became ours.
+    pub(crate) newly_assigned: bool,
     /// Whether its position was compared with the log. Messages from before are not believed.
     pub(crate) checked: bool,
     /// When it was last compared with the log's beginning.
@@ -70,9 +72,14 @@ impl Partition {
         self.next = low;
     }
 
+    /// It stands here, wherever it stood when it was last ours; `None` where nobody has read it.
+    pub(crate) fn resume(&mut self, at: Option<u64>) {
+        (self.reported, self.next, self.started) = (at, at.unwrap_or(0), false);
+    }
+
     /// It is read from here on.
     pub(crate) fn place(&mut self, next: u64) {
-        (self.next, self.started, self.checked) = (next, true, true);
+        (self.next, self.started, self.checked, self.newly_assigned) = (next, true, true, false);
         self.look_into();
     }
 
@@ -150,10 +157,20 @@ impl Log {
             let (life, reported) = newest_life(&self.checkpoint, topic, number);
             let next = reported.unwrap_or(0);
             let incarnation = name(topic, number, life);
-            let (end, started, assigned, checked, looked_into) = (None, false, false, false, None);
-            Partition { incarnation, life, reported, next, end, started, assigned, checked, looked_into }
+            Partition {
+                incarnation,
+                life,
+                reported,
+                next,
+                end: None,
+                started: false,
+                assigned: false,
+                newly_assigned: true,
+                checked: false,
+                looked_into: None,
+            }
         });
-        (partition.assigned, partition.checked) = (true, false);
+        (partition.assigned, partition.newly_assigned, partition.checked) = (true, true, false);
         partition
     }
 

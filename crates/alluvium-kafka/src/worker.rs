@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use alluvium_connect::event::{Again, EventRules, Filling};
+use alluvium_connect::event::{Again, Filling};
 use alluvium_core::clock::Clock;
 use alluvium_core::source::{Room, SourceBatch, SourceError};
 use jiff::Timestamp;
@@ -28,6 +28,8 @@ use crate::settings::{KafkaMode, KafkaSpec};
 
 /// The longest that a message is waited for without looking at anything else.
 const POLL: Duration = Duration::from_millis(100);
+/// How long a batch waits for company once it has a message: what is looked up for it is looked up for all.
+const LINGER: Duration = Duration::from_millis(20);
 /// After so long without a question fetching stops.
 const IDLE: Duration = Duration::from_secs(1);
 /// How often a source that is idle says that it has read everything, and
@@ -36,6 +38,8 @@ const LOOK: Duration = Duration::from_secs(60);
 const QUICK_LOOK: Duration = Duration::from_secs(5);
 /// How long librdkafka may look for a broker by itself before somebody hears of it.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often who reads alone looks for partitions that are new.
+const DISCOVER: Duration = Duration::from_secs(30);
 
 /// A question for a batch.
 pub(crate) struct Request {
@@ -48,6 +52,7 @@ pub(crate) type Answer = Result<Option<SourceBatch>, SourceError>;
 
 pub(crate) struct Worker {
     pub(crate) spec: KafkaSpec,
+    pub(crate) mode: KafkaMode,
     pub(crate) consumer: Consumer,
     pub(crate) intake: Intake,
     /// What is left to do where reading ends.
@@ -61,6 +66,10 @@ pub(crate) struct Worker {
     paused: bool,
     asked_at: Instant,
     looked_at: Instant,
+    /// When partitions were last looked for.
+    discovered: Option<Instant>,
+    /// Until when a batch that has a message waits for more.
+    lingers_until: Option<Instant>,
     /// Since when no broker could be reached.
     down: Option<Instant>,
 }
@@ -81,20 +90,18 @@ impl Worker {
         mirror: Arc<Mirror>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SourceError> {
-        let KafkaSpec { name, default_acl, content_roots, max_event_size, format, .. } = spec.clone();
-        let rules = EventRules::new(name.clone(), default_acl, content_roots, max_event_size)?;
-        let rules = rules.of_format(format);
         let consumer = client::consumer(&spec, mode)?;
-        if mode == KafkaMode::Follow {
+        if matches!(mode, KafkaMode::Follow | KafkaMode::Share) {
             let topics: Vec<&str> = spec.topics.iter().map(String::as_str).collect();
             consumer.subscribe(&topics).map_err(|e| spec.broken(format!("subscribing: {e}")))?;
         }
-        let intake = Intake::new(rules, Log::new(name, checkpoint));
+        let intake = Intake::new(&spec, Log::new(spec.name.clone(), checkpoint))?;
         let backfill = (mode == KafkaMode::Backfill).then(|| Backfill::new(&spec.topics));
         let (failed, ended, paused, now) = (None, false, false, Instant::now());
-        let (asked_at, looked_at, down) = (now, now, None);
+        let (asked_at, looked_at) = (now, now);
         Ok(Self {
             spec,
+            mode,
             consumer,
             intake,
             backfill,
@@ -106,7 +113,9 @@ impl Worker {
             paused,
             asked_at,
             looked_at,
-            down,
+            discovered: None,
+            lingers_until: None,
+            down: None,
         })
     }
 
@@ -137,8 +146,8 @@ impl Worker {
         if self.ended {
             return Some(Ok(None));
         }
-        if !self.again.is_empty() {
-            let batch = read_again(&self.spec, self.intake.rules(), &self.intake.log, &mut self.again, room);
+        if let Some(rules) = self.intake.rules().filter(|_| !self.again.is_empty()) {
+            let batch = read_again(&self.spec, rules, &self.intake.log, &mut self.again, room);
             match batch {
                 Ok(batch) if batch.changes.is_empty() => {}
                 batch => return Some(batch.map(Some)),
@@ -146,6 +155,7 @@ impl Worker {
         }
         let mut filling = Filling::new(room);
         self.intake.take_carried(&mut filling);
+        self.lingers_until = None;
         let watermark = loop {
             if gone() {
                 return None;
@@ -172,6 +182,9 @@ impl Worker {
             self.ended = true;
             return Ok(Step::Enough(self.backfill.as_ref().and_then(Backfill::began)));
         }
+        if self.mode == KafkaMode::Alone {
+            self.discover()?;
+        }
         if self.intake.unsettled {
             self.settle()?;
             return Ok(Step::More);
@@ -181,9 +194,15 @@ impl Worker {
             return Ok(Step::Enough(None));
         }
         let waits = filling.is_empty() && !self.intake.log.has_news();
-        match self.consumer.poll(if waits { POLL } else { Duration::ZERO }) {
+        let patience = match self.lingers_until {
+            _ if waits => POLL,
+            Some(until) => until.saturating_duration_since(Instant::now()),
+            None => Duration::ZERO,
+        };
+        match self.consumer.poll(patience) {
             Some(Ok(message)) => {
                 self.down = None;
+                self.lingers_until.get_or_insert_with(|| Instant::now() + LINGER);
                 if let Some(next) = self.intake.gap_before(&message) {
                     let bounds =
                         client::bounds(&self.consumer, &self.spec, message.topic(), message.partition());
@@ -252,6 +271,23 @@ impl Worker {
             }
             self.intake.forget_carried();
         }
+    }
+
+    /// Takes all partitions, and those that come later.
+    fn discover(&mut self) -> Result<(), SourceError> {
+        if self.discovered.is_some_and(|at| at.elapsed() < DISCOVER) {
+            return Ok(());
+        }
+        for topic in &self.spec.topics {
+            for number in client::partitions(&self.consumer, &self.spec, topic)? {
+                if self.intake.log.get(topic, number).is_none() {
+                    self.intake.log.assign(topic, number);
+                    self.intake.unsettled = true;
+                }
+            }
+        }
+        self.discovered = Some(Instant::now());
+        Ok(())
     }
 
     /// Commits to the group what was published of the partitions that are ours.

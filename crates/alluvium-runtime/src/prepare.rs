@@ -53,6 +53,7 @@ impl Preparer {
         let content = match content {
             None => PreparedContent::Unsaid,
             Some(ContentChange::Delete { version }) => PreparedContent::Deleted { version },
+            Some(ContentChange::Prepared(content)) => *content,
             Some(ContentChange::Refused { version, refusal, hash }) => {
                 PreparedContent::Refused(Box::new(RefusedContent {
                     version,

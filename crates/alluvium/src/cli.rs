@@ -61,7 +61,9 @@ pub(crate) enum Command {
     ///
     /// SIGTERM lets what is in flight finish, for `run.drain_timeout` at most, and exits with 0; Ctrl-C
     /// does the same and exits with 130.
-    #[command(after_help = "Example:\n  alluvium run pipelines/demo.toml")]
+    #[command(after_help = "Examples:\n  alluvium run pipelines/demo.toml\n  \
+        alluvium run pipelines/kafka.toml --role prepare\n  \
+        alluvium run pipelines/kafka.toml --role commit --standby")]
     Run(Run),
     /// Find passages that these principals may read
     #[command(after_help = "Examples:\n  alluvium search pipelines/demo.toml \"battery swap\" \
@@ -166,6 +168,23 @@ pub(crate) struct Backfill {
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) pipeline: Pipeline,
+    /// Wait while another process writes the index, and take over when it ends or dies
+    #[arg(long)]
+    pub(crate) standby: bool,
+    /// What this process does of the work
+    #[arg(long, value_enum, default_value_t = Role::All)]
+    pub(crate) role: Role,
+}
+
+/// What a process does of the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// All of it: reads the sources, prepares documents and writes the index.
+    All,
+    /// Reads Kafka sources and writes prepared documents to the topic in [prepared]; any number may run.
+    Prepare,
+    /// Reads that topic and writes the index; one at a time.
+    Commit,
 }
 
 impl Backfill {

@@ -5,11 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alluvium_config::{
-    ChunkSpec, ColumnSettings, ConfigError, EventFormat, FilesystemSettings, IdentitySettings, JsonlInput,
-    JsonlSettings, KafkaSettings, PdfEngine, PipelineSpec, SaslMechanism, SaslSettings, SourceKind,
-    SourceSpec, TlsSettings, Value,
+    ChunkSpec, ConfigError, FilesystemSettings, JsonlInput, JsonlSettings, PdfEngine, PipelineSpec,
+    SourceKind, SourceSpec, Value,
 };
-use alluvium_connect::event::{self, Again};
+use alluvium_connect::event::Again;
 use alluvium_connect::filesystem::{
     FilesystemFollow, FilesystemSource, FilesystemSpec, FollowSettings, Reprocess,
 };
@@ -27,11 +26,18 @@ use alluvium_core::source::Source;
 use alluvium_embed::FastembedModel;
 use alluvium_extract::{Limits, PdfEngineName, PoolConfig, TokenChunker, WorkerCommand, WorkerPool};
 use alluvium_index::{Durability, Index, IndexError, Intervention, Options, Writer};
-use alluvium_kafka::{KafkaMode, KafkaSource, KafkaSpec, OffsetLost};
+use alluvium_kafka::KafkaMode;
 use alluvium_models::{Home, ModelSpec};
 use alluvium_runtime::{RunError, Settings};
 
 use crate::failure::{Exit, Failure};
+
+mod kafka;
+
+pub(crate) use kafka::{
+    is_shared, kafka_spec, prepared_name, prepared_source, prepared_spec, prepared_topic, shared_sources,
+    with_dead_letters,
+};
 
 /// Reads and validates a pipeline file, and checks what is known of its model without opening it.
 pub(crate) fn read_pipeline(file: &Path) -> Result<PipelineSpec, Failure> {
@@ -232,7 +238,7 @@ pub(crate) fn source(spec: &SourceSpec, start: Start) -> Result<Box<dyn Source>,
             Box::new(jsonl(spec, settings, JsonlMode::Backfill, positions, again)?)
         }
         SourceKind::Kafka(settings) => {
-            Box::new(kafka(spec, settings, KafkaMode::Backfill, positions, again)?)
+            Box::new(kafka::source(spec, settings, KafkaMode::Backfill, positions, again)?)
         }
     })
 }
@@ -257,7 +263,7 @@ pub(crate) fn following(
             Box::new(jsonl(source, settings, JsonlMode::Follow, positions, again)?)
         }
         SourceKind::Kafka(settings) => {
-            Box::new(kafka(source, settings, KafkaMode::Follow, positions, again)?)
+            Box::new(kafka::source(source, settings, KafkaMode::Follow, positions, again)?)
         }
     })
 }
@@ -280,77 +286,6 @@ fn jsonl(
         JsonlInput::Stdin => JsonlSource::stdin(jsonl, Box::new(std::io::stdin()), clock)?,
         JsonlInput::File(path) => JsonlSource::file(jsonl, path.clone(), mode, positions, again, clock)?,
     })
-}
-
-fn kafka(
-    spec: &SourceSpec,
-    settings: &KafkaSettings,
-    mode: KafkaMode,
-    positions: BTreeMap<String, u64>,
-    again: Vec<Again>,
-) -> Result<KafkaSource, RunError> {
-    Ok(KafkaSource::new(kafka_spec(spec, settings), mode, positions, again, Arc::new(SystemClock))?)
-}
-
-/// What is read of Kafka, and from whom.
-pub(crate) fn kafka_spec(spec: &SourceSpec, settings: &KafkaSettings) -> KafkaSpec {
-    let properties = settings.properties.iter().map(|(key, value)| (key.clone(), value.expose().clone()));
-    KafkaSpec {
-        name: spec.name.expose().clone(),
-        brokers: all_exposed(&settings.brokers),
-        topics: all_exposed(&settings.topics),
-        group: settings.group.expose().clone(),
-        format: match &settings.format {
-            EventFormat::DocumentChange => event::EventFormat::DocumentChange,
-            EventFormat::Debezium(columns) => event::EventFormat::Debezium(Box::new(columns_of(columns))),
-        },
-        default_acl: exposed(settings.default_acl.as_ref()),
-        content_roots: all_exposed(&settings.content_roots),
-        max_event_size: settings.max_event_size,
-        offset_lost: match settings.offset_lost {
-            alluvium_config::OffsetLost::Stop => OffsetLost::Stop,
-            alluvium_config::OffsetLost::Earliest => OffsetLost::Earliest,
-        },
-        tls: settings.tls.as_deref().map(tls_of),
-        sasl: settings.sasl.as_deref().map(sasl_of),
-        properties: properties.collect(),
-    }
-}
-
-fn tls_of(settings: &TlsSettings) -> alluvium_kafka::Tls {
-    let identity = |own: &IdentitySettings| alluvium_kafka::Identity {
-        certificate: own.certificate.expose().clone(),
-        key: own.key.expose().clone(),
-        key_password: exposed(own.key_password.as_ref()),
-    };
-    alluvium_kafka::Tls {
-        ca: exposed(settings.ca.as_ref()),
-        identity: settings.identity.as_ref().map(identity),
-    }
-}
-
-fn sasl_of(settings: &SaslSettings) -> alluvium_kafka::Sasl {
-    alluvium_kafka::Sasl {
-        mechanism: match settings.mechanism {
-            SaslMechanism::Plain => alluvium_kafka::SaslMechanism::Plain,
-            SaslMechanism::ScramSha256 => alluvium_kafka::SaslMechanism::ScramSha256,
-            SaslMechanism::ScramSha512 => alluvium_kafka::SaslMechanism::ScramSha512,
-        },
-        username: settings.username.expose().clone(),
-        password: settings.password.expose().clone(),
-    }
-}
-
-fn columns_of(settings: &ColumnSettings) -> event::Columns {
-    event::Columns {
-        id: settings.id.expose().clone(),
-        text: settings.text.expose().clone(),
-        media_type: settings.media_type.clone(),
-        title: exposed(settings.title.as_ref()),
-        uri: exposed(settings.uri.as_ref()),
-        readers: exposed(settings.readers.as_ref()),
-        metadata: all_exposed(&settings.metadata),
-    }
 }
 
 /// What a value is, for those who are to use it.

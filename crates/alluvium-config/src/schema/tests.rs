@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::json_schema;
-use crate::kafka::KAFKA;
+use crate::kafka::{KAFKA, PREPARED};
 use crate::parse::{CHUNK, COMMIT, EMBED, EXTRACT, INDEX, MODEL, RUN, TOP};
 use crate::source::{ACL, FILESYSTEM, JSONL};
 use crate::{ConfigError, PipelineSpec};
@@ -51,6 +51,13 @@ max_bytes = "1MB"
 reconcile_interval = "10m"
 settle = "1s"
 drain_timeout = "0s"
+[prepared]
+brokers = ["127.0.0.1:9093"]
+topic = "prepared"
+group = "committer"
+max_message_size = "1MB"
+tls = {}
+properties = { "client.rack" = "a" }
 [[source]]
 name = "docs"
 type = "filesystem"
@@ -78,6 +85,7 @@ default_acl = { readers = ["group:stream"] }
 content_roots = ["shelf"]
 max_event_size = "2MiB"
 offset_lost = "earliest"
+dead_letter_topic = "refused"
 tls = { ca = "ca.pem", certificate = "me.pem", key = "me.key", key_password = "${KEY_PASSWORD:-k}" }
 sasl = { mechanism = "scram-sha-512", username = "handbook", password = "${PASSWORD:-p}" }
 properties = { "fetch.wait.max.ms" = "50", "client.rack" = "${RACK:-a}" }
@@ -129,6 +137,7 @@ fn schema_and_parser_have_the_same_keys() {
         ("Filesystem", FILESYSTEM),
         ("Jsonl", JSONL),
         ("Kafka", KAFKA),
+        ("Prepared", PREPARED),
         ("Acl", ACL),
     ];
     for (name, keys) in tables {

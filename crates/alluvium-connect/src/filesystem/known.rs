@@ -203,7 +203,8 @@ fn apply(document: &mut KnownDocument, change: &DocumentChange, fingerprint: &Sh
             document.content_hash.clone_from(hash);
             document.pipeline_fingerprint = fingerprint.clone();
         }
-        Some(ContentChange::Delete { .. }) | None => {}
+        // Nothing prepared comes out of a folder.
+        Some(ContentChange::Delete { .. } | ContentChange::Prepared(_)) | None => {}
     }
 }
 

@@ -17,10 +17,14 @@ mod sizes;
 use std::error::Error;
 use std::path::Path;
 
+use tracing_subscriber::EnvFilter;
+
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    let named = EnvFilter::from_env("ALLUVIUM_LOG");
+    tracing_subscriber::fmt().with_env_filter(named).with_writer(std::io::stderr).init();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let figures = match arguments.as_slice() {

@@ -88,7 +88,10 @@ async fn a_folder_of_contents_that_goes_away_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let (there, away) = (folder.path().join("shelf"), folder.path().join("elsewhere"));
     std::fs::create_dir(&there).unwrap();
-    let spec = KafkaSpec { content_roots: vec![there.clone()], ..spec(&broker) };
+    let spec = KafkaSpec {
+        messages: Messages::Events(EventsSpec { content_roots: vec![there.clone()], ..events() }),
+        ..spec(&broker)
+    };
     let mut source = source(&spec, KafkaMode::Follow, &Checkpoint::default());
     let refer = |id: &str| {
         std::fs::write(if there.exists() { &there } else { &away }.join(id), id).unwrap();

@@ -21,7 +21,7 @@ use alluvium_core::checkpoint::{Checkpoint, CheckpointDelta};
 use alluvium_core::clock::SystemClock;
 use alluvium_core::id::SourceName;
 use alluvium_core::source::{Room, Source, SourceBatch, SourceError};
-use alluvium_kafka::{KafkaMode, KafkaSource, KafkaSpec, OffsetLost};
+use alluvium_kafka::{Connection, EventsSpec, KafkaMode, KafkaSource, KafkaSpec, Messages, OffsetLost};
 use broker::Broker;
 use tracing_subscriber::fmt::TestWriter;
 
@@ -36,19 +36,30 @@ fn name() -> SourceName {
 fn spec(broker: &Broker) -> KafkaSpec {
     KafkaSpec {
         name: name(),
-        brokers: vec![broker.address()],
+        connection: connection(broker),
         topics: vec![TOPIC.to_owned()],
         group: "readers".to_owned(),
+        messages: Messages::Events(events()),
+        offset_lost: OffsetLost::Stop,
+    }
+}
+
+fn connection(broker: &Broker) -> Connection {
+    let properties = [("fetch.wait.max.ms", "20"), ("debug", "cgrp,topic,fetch")];
+    Connection {
+        brokers: vec![broker.address()],
+        tls: None,
+        sasl: None,
+        properties: properties.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+    }
+}
+
+fn events() -> EventsSpec {
+    EventsSpec {
         format: EventFormat::DocumentChange,
         default_acl: Some(Acl { readers: vec!["default".to_owned()], ..Acl::default() }),
         content_roots: Vec::new(),
         max_event_size: 400,
-        offset_lost: OffsetLost::Stop,
-        tls: None,
-        sasl: None,
-        properties: [("fetch.wait.max.ms", "20"), ("debug", "cgrp,topic,fetch")]
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .into(),
     }
 }
 

@@ -116,7 +116,10 @@ async fn a_partition_that_grows_while_others_are_read_ends_where_it_did() {
     send(1, 2, 200);
     // A few messages an answer, so that the other partition's come in between.
     let few = ("fetch.message.max.bytes".to_owned(), "1000".to_owned());
-    let spec = KafkaSpec { properties: vec![few], ..spec(&broker) };
+    let spec = KafkaSpec {
+        connection: Connection { properties: vec![few], ..connection(&broker) },
+        ..spec(&broker)
+    };
     let mut source = source(&spec, KafkaMode::Backfill, &Checkpoint::default());
     let mut read = Read::default();
     while read.changes.is_empty() {
@@ -163,7 +166,10 @@ async fn messages_are_tried_again_where_they_still_are() {
         again(0, "elsewhere/0/0"),
         again(0, "nowhere"),
     ];
-    let spec = KafkaSpec { max_event_size: 1000, ..spec(&broker) };
+    let spec = KafkaSpec {
+        messages: Messages::Events(EventsSpec { max_event_size: 1000, ..events() }),
+        ..spec(&broker)
+    };
     let mut source = wanting(&spec, KafkaMode::Backfill, &first.checkpoint, wanted);
     let mut read = Read::after(&first.checkpoint);
     while let Some(batch) = source.next(Room { changes: 2, ..ROOM }).await.unwrap() {

@@ -143,7 +143,8 @@ fn pump(mut outer: SslStream<TcpStream>, mut inner: TcpStream) -> io::Result<()>
 }
 
 fn trusting(broker: &Broker, ca: Option<&Path>, identity: Option<Identity>) -> KafkaSpec {
-    KafkaSpec { tls: Some(Tls { ca: ca.map(Path::to_owned), identity }), ..spec(broker) }
+    let tls = Some(Tls { ca: ca.map(Path::to_owned), identity });
+    KafkaSpec { connection: Connection { tls, ..connection(broker) }, ..spec(broker) }
 }
 
 async fn refusal(spec: &KafkaSpec) -> String {

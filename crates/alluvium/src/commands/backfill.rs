@@ -83,13 +83,15 @@ async fn load(
         let start = Start { reprocess, allow_deletes: arguments.allow_deletes, ..start };
         sources.push(SourceRun { source: compose::source(source, start)?, record_first_scan });
     }
+    let lookup = writer.lookup();
+    let mut with_dead_letters = compose::with_dead_letters(spec, &mut writer)?;
     let report = alluvium_runtime::backfill(Pipeline {
         sources,
         extractor,
         chunker: shape.chunker,
         model: shape.model,
-        lookup: writer.lookup(),
-        writer: &mut writer,
+        lookup,
+        writer: &mut with_dead_letters,
         fingerprint,
         settings: compose::settings(spec),
         progress: Arc::new(Shown::start()),

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use alluvium_config::{JsonlInput, PipelineSpec, SourceKind, SourceSpec};
+use alluvium_core::id::SourceName;
 use alluvium_core::ledger::Record;
 use alluvium_index::{RollbackOptions, RollbackPlan, Target};
 
@@ -47,7 +48,7 @@ fn unreplayable(spec: &PipelineSpec, plan: &RollbackPlan, then: &Record, live: &
     let judged = plan.sources.iter().filter_map(|(source, documents)| {
         let why = match spec.source(source) {
             None => "is not in the pipeline file".to_owned(),
-            Some(known) => cannot_replay(known, then, live)?,
+            Some(known) => cannot_replay(spec, known, then, live)?,
         };
         Some(Unreplayable { source: source.clone(), documents: *documents, why })
     });
@@ -55,21 +56,35 @@ fn unreplayable(spec: &PipelineSpec, plan: &RollbackPlan, then: &Record, live: &
 }
 
 /// Why a source can't give its changes again. Documents in folders are there to be read at any time.
-fn cannot_replay(source: &SourceSpec, then: &Record, live: &Record) -> Option<String> {
-    let partitions = |record: &Record| {
-        let source = record.checkpoint.0.get(source.name.expose());
+fn cannot_replay(spec: &PipelineSpec, source: &SourceSpec, then: &Record, live: &Record) -> Option<String> {
+    let partitions = |record: &Record, name: &SourceName| {
+        let source = record.checkpoint.0.get(name);
         source.map(|source| source.partitions.clone()).unwrap_or_default()
     };
-    let (then, live) = (partitions(then), partitions(live));
+    // Where preparers read the source, what they prepared is what can be had again.
+    let prepared = compose::prepared_name().ok().filter(|name| live.checkpoint.0.contains_key(name));
+    let prepared = prepared.filter(|_| compose::is_shared(source));
+    let name = prepared.as_ref().unwrap_or(source.name.expose());
+    let (then, live_partitions) = (partitions(then, name), partitions(live, name));
     match &source.kind {
         SourceKind::Filesystem(_) => None,
         SourceKind::Jsonl(jsonl) => match jsonl.path.expose() {
             JsonlInput::Stdin => Some("standard input can't be read again".to_owned()),
-            JsonlInput::File(file) => file_was_replaced(file, &then, &live),
+            JsonlInput::File(file) => file_was_replaced(file, &then, &live_partitions),
         },
         SourceKind::Kafka(kafka) => {
-            let spec = compose::kafka_spec(source, kafka);
-            let asked = tokio::task::block_in_place(|| alluvium_kafka::cannot_replay(&spec, &then, &live));
+            let topics = match prepared {
+                Some(_) => {
+                    compose::prepared_spec(spec, &live.fingerprint).map_err(|e| e.message().to_owned())
+                }
+                None => Ok(compose::kafka_spec(source, kafka)),
+            };
+            let topics = match topics {
+                Ok(topics) => topics,
+                Err(error) => return Some(format!("was prepared by others ({error})")),
+            };
+            let ask = || alluvium_kafka::cannot_replay(&topics, &then, &live_partitions);
+            let asked = tokio::task::block_in_place(ask);
             match asked {
                 Ok(lost) => lost.map(|lost| format!("does not reach back ({lost})")),
                 Err(error) => Some(format!("can't be asked how far it reaches back ({error})")),

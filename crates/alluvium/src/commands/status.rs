@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use alluvium_index::Index;
 use jiff::Timestamp;
 
 use crate::cli::Format;
 use crate::compose::{at_index, open_index, read_pipeline, retention};
+use crate::daemon_health::{self, DaemonHealth};
 use crate::failure::{Exit, Failure};
 use crate::output;
 use crate::results::{Maintenance, SourceStatus, StatusResult};
@@ -15,7 +17,8 @@ pub(crate) async fn run(file: &Path, format: Format) -> Result<Exit, Failure> {
     let index = open_index(&spec, file).await?;
     let now = Timestamp::now();
     let due = index.due(&spec.index.path, &retention(&spec), now).await.map_err(|e| at_index(&spec, e))?;
-    let result = StatusResult::of(index.status(now).await?, due);
+    let daemon = Index::holder(&spec.index.path).and_then(|_| daemon_health::read(&spec.index.path, now));
+    let result = StatusResult::of(index.status(now).await?, due, daemon);
     output::result(format, &result, text)?;
     Ok(Exit::Done)
 }
@@ -36,7 +39,35 @@ fn text(status: &StatusResult) -> String {
     ];
     lines.extend(status.sources.iter().map(source));
     lines.push(maintenance(&status.maintenance));
+    lines.extend(status.daemon.iter().flat_map(daemon));
     lines.join("\n")
+}
+
+/// What the daemon says of itself, and of the sources that something is wrong with.
+fn daemon(daemon: &DaemonHealth) -> Vec<String> {
+    let draining = if daemon.draining { ", ending" } else { "" };
+    let (in_flight, committed, quarantined) =
+        (daemon.in_flight_documents, daemon.committed, daemon.quarantined);
+    let mut lines = vec![format!(
+        "daemon     {in_flight} documents in flight, {committed} changes committed, {quarantined} quarantined{draining}"
+    )];
+    for source in &daemon.sources {
+        if let Some(error) = &source.error {
+            lines.push(format!(
+                "           {} {} ({}): {error}",
+                source.name,
+                source.state.as_str(),
+                source.attempts
+            ));
+        }
+        if source.deletions_withheld > 0 {
+            lines.push(format!(
+                "           {}: {} deletions withheld",
+                source.name, source.deletions_withheld
+            ));
+        }
+    }
+    lines
 }
 
 fn maintenance(maintenance: &Maintenance) -> String {

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::daemon_health::DaemonHealth;
+
 /// The result of `status`.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -18,6 +20,8 @@ pub(crate) struct StatusResult {
     /// Versions of the chunks' table that are kept.
     pub(crate) versions: u64,
     pub(crate) maintenance: Maintenance,
+    /// What the process that follows the sources says of itself; null where none does.
+    pub(crate) daemon: Option<DaemonHealth>,
 }
 
 /// What maintenance there is to do.
@@ -71,7 +75,11 @@ pub(crate) struct SourceStatus {
 }
 
 impl StatusResult {
-    pub(crate) fn of(status: alluvium_index::Status, due: alluvium_index::Due) -> Self {
+    pub(crate) fn of(
+        status: alluvium_index::Status,
+        due: alluvium_index::Due,
+        daemon: Option<DaemonHealth>,
+    ) -> Self {
         let (live, documents) = (status.live, status.documents);
         let source = |source: alluvium_index::SourceStatus| SourceStatus {
             name: source.name,
@@ -96,6 +104,7 @@ impl StatusResult {
                 small_fragments: due.small_fragments,
                 unretained_records: due.unretained_records,
             },
+            daemon,
         }
     }
 }

@@ -85,6 +85,7 @@ fn verb(change: &DocumentChange) -> String {
         Some(ContentChange::Upsert(_)) => "upsert".to_owned(),
         Some(ContentChange::Delete { .. }) => "delete".to_owned(),
         Some(ContentChange::Refused { refusal, .. }) => refusal.cause.to_string(),
+        Some(ContentChange::Prepared(_)) => "prepared".to_owned(),
     }
 }
 
@@ -211,7 +212,7 @@ impl World {
             }
             Some(ContentChange::Delete { .. }) => known.state = DocumentState::Deleted,
             Some(ContentChange::Refused { hash, .. }) => known.content_hash = hash.clone(),
-            None => {}
+            Some(ContentChange::Prepared(_)) | None => {}
         }
     }
 }

@@ -161,7 +161,7 @@ enum Excuse {
 fn excuse(content: &ContentChange, held: Option<&HeldDocument>) -> Option<Excuse> {
     let hash = match content {
         ContentChange::Upsert(upsert) => Some(&upsert.hash),
-        ContentChange::Delete { .. } | ContentChange::Refused { .. } => None,
+        ContentChange::Delete { .. } | ContentChange::Refused { .. } | ContentChange::Prepared(_) => None,
     };
     let deletion = matches!(content, ContentChange::Delete { .. });
     let standing = held?.standing.iter().find(|standing| {
@@ -179,10 +179,12 @@ fn difference(content: &ContentChange, served: bool) -> (&'static str, String) {
             ("stale", format!("its source can't give it: {refusal}"))
         }
         ContentChange::Refused { refusal, .. } => ("missing", format!("its source can't give it: {refusal}")),
-        ContentChange::Upsert(_) if served => {
+        ContentChange::Upsert(_) | ContentChange::Prepared(_) if served => {
             ("stale", "the source has other content than the index".to_owned())
         }
-        ContentChange::Upsert(_) => ("missing", "the source has it, the index does not".to_owned()),
+        ContentChange::Upsert(_) | ContentChange::Prepared(_) => {
+            ("missing", "the source has it, the index does not".to_owned())
+        }
     }
 }
 

@@ -1,0 +1,130 @@
+//! From an event's time to a record that has it, at half the rate that the pipeline can take.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use alluvium_core::clock::SystemClock;
+use alluvium_core::commit::{Batch, CommitError, Committed, IndexWriter};
+use alluvium_index::Writer;
+use alluvium_kafka::{KafkaMode, KafkaSource};
+use alluvium_runtime::{FollowSettings, Health, HealthSnapshot, NoProgress, Pipeline, SourceRun, follow};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::Result;
+use crate::broker;
+use crate::made_up::{self, MadeUp, Plain, Whole};
+use crate::throughput::settings;
+
+const TOPIC: &str = "latency";
+/// How long events are sent.
+const SECONDS: f64 = 30.0;
+/// How long they may take to arrive after that.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) async fn measure(broker: &str, folder: &Path, rate: f64, most: usize) -> Result<Value> {
+    broker::create(broker, TOPIC).await?;
+    let spec = made_up::source(broker, TOPIC, "latency")?;
+    let mut writer = made_up::writer(&folder.join("latency")).await?;
+    let lookup = writer.lookup();
+    let source = KafkaSource::new(spec, KafkaMode::Follow, BTreeMap::new(), vec![], Arc::new(SystemClock))?;
+    let events = ((rate * SECONDS) as usize).min(most).max(1);
+    let cancel = CancellationToken::new();
+    let mut watched =
+        Watched { writer: &mut writer, latencies: Vec::new(), wanted: events, done: cancel.clone() };
+    let sending = tokio::task::spawn_blocking({
+        let (broker, cancel) = (broker.to_owned(), cancel.clone());
+        move || send(&broker, events, rate, &cancel)
+    });
+    let run = follow(
+        Pipeline {
+            sources: vec![SourceRun { source: Box::new(source), record_first_scan: false }],
+            extractor: Arc::new(Plain),
+            chunker: Arc::new(Whole),
+            model: Arc::new(MadeUp::after(Duration::ZERO)),
+            lookup,
+            writer: &mut watched,
+            fingerprint: made_up::fingerprint().hash(),
+            settings: settings(1_000, 256),
+            progress: Arc::new(NoProgress),
+            cancel: cancel.clone(),
+        },
+        FollowSettings::default(),
+        Arc::new(Nobody),
+    );
+    tokio::time::timeout(Duration::from_secs_f64(SECONDS) + PATIENCE, run).await??;
+    sending.await??;
+    let mut latencies = watched.latencies;
+    latencies.sort_by(f64::total_cmp);
+    let at =
+        |percent: usize| latencies.get((latencies.len() * percent / 100).min(latencies.len() - 1)).copied();
+    eprintln!("{events} events at {rate:.0} a second: p50 {:?} s, p99 {:?} s", at(50), at(99));
+    Ok(json!({"events": events, "rate": rate, "p50": at(50), "p99": at(99), "most": latencies.last()}))
+}
+
+/// Sends events at a rate. The first ones come once the group has settled.
+#[allow(clippy::disallowed_methods, reason = "keeps a rate")]
+fn send(broker: &str, events: usize, rate: f64, cancel: &CancellationToken) -> Result<()> {
+    std::thread::sleep(Duration::from_secs(5));
+    let producer = broker::producer(broker)?;
+    let start = Instant::now();
+    for number in 0..events {
+        let due = Duration::from_secs_f64(number as f64 / rate);
+        if let Some(early) = due.checked_sub(start.elapsed()) {
+            broker::flush(&producer)?;
+            std::thread::sleep(early);
+        }
+        if cancel.is_cancelled() {
+            break;
+        }
+        let (id, event) = made_up::event(number);
+        let time = format!("{{\"event_time\":\"{}\",", Timestamp::now());
+        broker::send(&producer, TOPIC, &id, &event.replacen('{', &time, 1))?;
+    }
+    broker::flush(&producer)
+}
+
+/// A writer that notes when an event was published.
+struct Watched<'w> {
+    writer: &'w mut Writer,
+    latencies: Vec<f64>,
+    wanted: usize,
+    done: CancellationToken,
+}
+
+#[async_trait]
+impl IndexWriter for Watched<'_> {
+    async fn commit(&mut self, batch: Batch) -> std::result::Result<Committed, CommitError> {
+        let times: Vec<Timestamp> =
+            batch.changes.iter().filter_map(|change| change.origin.event_time).collect();
+        let committed = self.writer.commit(batch).await?;
+        let now = Timestamp::now();
+        self.latencies.extend(times.into_iter().map(|time| now.duration_since(time).as_secs_f64()));
+        if self.latencies.len() >= self.wanted {
+            self.done.cancel();
+        }
+        Ok(committed)
+    }
+
+    async fn maintain(&mut self) -> std::result::Result<(), CommitError> {
+        self.writer.maintain().await
+    }
+
+    async fn tend(&mut self) -> std::result::Result<(), CommitError> {
+        self.writer.tend().await
+    }
+
+    async fn superseded(&self) -> std::result::Result<bool, CommitError> {
+        self.writer.superseded().await
+    }
+}
+
+pub(crate) struct Nobody;
+
+impl Health for Nobody {
+    fn report(&self, _: &HealthSnapshot) {}
+}

@@ -1,0 +1,142 @@
+//! Events a second: a bare consumer, and the pipeline at three paces of commits.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use alluvium_core::clock::SystemClock;
+use alluvium_core::commit::{Batch, CommitError, Committed, IndexWriter};
+use alluvium_index::Writer;
+use alluvium_kafka::{KafkaMode, KafkaSource};
+use alluvium_runtime::{NoProgress, Pipeline, Settings, SourceRun, backfill};
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::Result;
+use crate::broker;
+use crate::made_up::{self, MadeUp, Plain, Whole};
+
+const TOPIC: &str = "throughput";
+
+/// The longest that a document waits for its commit, and how many documents make one due.
+const PACES: [(&str, u64, usize); 3] = [
+    ("one commit a second", 1_000, 1_000_000),
+    ("four a second", 250, 1_000_000),
+    ("as by default", 1_000, 256),
+];
+
+pub(crate) struct Throughput {
+    events: usize,
+    bare: f64,
+    paces: Vec<(&'static str, f64, Cost)>,
+}
+
+struct Cost {
+    commits: u64,
+    in_commits: f64,
+}
+
+impl Throughput {
+    /// Events a second as the pipeline file has it by default.
+    pub(crate) fn default_rate(&self) -> f64 {
+        self.paces.last().map_or(0.0, |(_, seconds, _)| self.events as f64 / seconds)
+    }
+
+    pub(crate) fn figures(&self) -> Value {
+        let rate = |seconds: f64| self.events as f64 / seconds;
+        let pace = |(name, seconds, committed): &(&str, f64, Cost)| {
+            json!({"pace": name, "rate": rate(*seconds), "commits": committed.commits,
+                "in_commits": committed.in_commits / seconds})
+        };
+        let paces: Vec<Value> = self.paces.iter().map(pace).collect();
+        json!({"events": self.events, "bare": rate(self.bare), "paces": paces})
+    }
+}
+
+pub(crate) async fn measure(broker: &str, folder: &Path, events: usize) -> Result<Throughput> {
+    broker::create(broker, TOPIC).await?;
+    let producer = broker::producer(broker)?;
+    for number in 0..events {
+        let (id, event) = made_up::event(number);
+        broker::send(&producer, TOPIC, &id, &event)?;
+    }
+    broker::flush(&producer)?;
+    eprintln!("{events} events are written");
+    let bare = broker::read_bare(broker, TOPIC, events)?;
+    eprintln!("a bare consumer reads them in {bare:.1} s");
+    let mut paces = Vec::new();
+    for (name, interval, documents) in PACES {
+        let root = folder.join(name.replace(' ', "-"));
+        let (seconds, committed) = load(broker, &root, interval, documents).await?;
+        eprintln!("{name}: {seconds:.1} s");
+        paces.push((name, seconds, committed));
+    }
+    Ok(Throughput { events, bare, paces })
+}
+
+async fn load(broker: &str, root: &Path, interval: u64, documents: usize) -> Result<(f64, Cost)> {
+    let spec = made_up::source(broker, TOPIC, "throughput")?;
+    let clock = Arc::new(SystemClock);
+    let mut writer = made_up::writer(root).await?;
+    let lookup = writer.lookup();
+    let start = Instant::now();
+    let source = KafkaSource::new(spec, KafkaMode::Backfill, BTreeMap::new(), vec![], clock)?;
+    let mut timed = Timed { writer: &mut writer, commits: 0, seconds: 0.0 };
+    backfill(Pipeline {
+        sources: vec![SourceRun { source: Box::new(source), record_first_scan: true }],
+        extractor: Arc::new(Plain),
+        chunker: Arc::new(Whole),
+        model: Arc::new(MadeUp::after(Duration::ZERO)),
+        lookup,
+        writer: &mut timed,
+        fingerprint: made_up::fingerprint().hash(),
+        settings: settings(interval, documents),
+        progress: Arc::new(NoProgress),
+        cancel: CancellationToken::new(),
+    })
+    .await?;
+    let committed = Cost { commits: timed.commits, in_commits: timed.seconds };
+    Ok((start.elapsed().as_secs_f64(), committed))
+}
+
+/// As the program has them on this machine, but for the paces.
+pub(crate) fn settings(interval: u64, documents: usize) -> Settings {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Settings {
+        commit_interval: Duration::from_millis(interval),
+        commit_max_documents: documents,
+        ..Settings::for_cores(cores)
+    }
+}
+
+/// A writer that says how long it took.
+struct Timed<'w> {
+    writer: &'w mut Writer,
+    commits: u64,
+    seconds: f64,
+}
+
+#[async_trait]
+impl IndexWriter for Timed<'_> {
+    async fn commit(&mut self, batch: Batch) -> std::result::Result<Committed, CommitError> {
+        let start = Instant::now();
+        let committed = self.writer.commit(batch).await;
+        self.commits += 1;
+        self.seconds += start.elapsed().as_secs_f64();
+        committed
+    }
+
+    async fn maintain(&mut self) -> std::result::Result<(), CommitError> {
+        self.writer.maintain().await
+    }
+
+    async fn tend(&mut self) -> std::result::Result<(), CommitError> {
+        self.writer.tend().await
+    }
+
+    async fn superseded(&self) -> std::result::Result<bool, CommitError> {
+        self.writer.superseded().await
+    }
+}
