@@ -29,11 +29,12 @@ fn world(partitions: i32, max_tokens: u32) -> (Broker, World) {
          [chunk]\nmax_tokens = {max_tokens}\noverlap_tokens = 0\n[commit]\ninterval = \"250ms\"\n\
          [prepared]\nbrokers = [{address:?}]\ntopic = {PREPARED:?}\nmax_message_size = \"8KiB\"\n{properties}\n\
          [[source]]\nname = \"stream\"\ntype = \"kafka\"\nbrokers = [{address:?}]\ntopics = [{TOPIC:?}]\n\
-         group = \"test\"\ndefault_acl = {{ readers = [\"group:staff\"] }}\n{properties}\n\
+         group = \"test\"\ncontent_roots = [\"shelf\"]\ndefault_acl = {{ readers = [\"group:staff\"] }}\n{properties}\n\
          [[source]]\nname = \"docs\"\ntype = \"filesystem\"\nroot = \"docs\"\n\
          default_acl = {{ readers = [\"group:staff\"] }}\n"
     );
     fs::write(world.path("pipeline.toml"), text).unwrap();
+    fs::create_dir(world.path("shelf")).unwrap();
     (broker, world)
 }
 
@@ -109,6 +110,22 @@ fn preparers_and_a_committer_share_the_work() {
     poll("refused event", || world.quarantine().into_iter().find(|(_, cause)| cause == "bad_event"));
     drop(committer);
     world.run(&["verify", "pipeline.toml"]).expect(0);
+}
+
+#[test]
+fn the_committer_tries_an_event_again_that_a_person_wants() {
+    let (broker, world) = world(1, 64);
+    let _preparer = start(&world, PREPARE);
+    let _committer = start(&world, COMMIT);
+    let content = json!({"content": {"uri": "late.md", "media_type": "text/markdown"}});
+    send(&broker, "late", &event("late", "upsert", 1, content));
+    poll("refused event", || world.quarantine().into_iter().find(|(id, _)| id == "stream/late"));
+    fs::write(world.path("shelf/late.md"), "It is there now.").unwrap();
+    let list = world.run(&["quarantine", "list", "pipeline.toml", "--format", "json"]).expect(0).json();
+    let id = list["items"][0]["id"].as_str().unwrap();
+    world.run(&["quarantine", "retry", "pipeline.toml", id]).expect(0);
+    await_documents(&world, STAFF, &["stream/late"]);
+    assert_eq!(world.quarantine(), BTreeSet::new());
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod security;
 use std::path::{Path, PathBuf};
 
 use alluvium_core::access::Acl;
+use globset::Glob;
 use serde::Serialize;
 
 use crate::columns::{ColumnSettings, parse_columns};
@@ -48,6 +49,8 @@ pub(crate) const KAFKA: &[&str] = &[
 ];
 
 const TOPIC: &str = "the name of a topic, of letters, digits, '-', '_' and '.'";
+const TOPICS: &str =
+    "the name of a topic, of letters, digits, '-', '_' and '.', or a pattern such as \"docs-*\"";
 const GROUP: &str = "the consumer group, such as the pipeline's name";
 const FORMAT: &str = "a format of events: \"document_change\" or \"debezium\"";
 const OFFSET_LOST: &str = "\"stop\" or \"earliest\"";
@@ -102,7 +105,7 @@ pub(crate) fn parse_kafka(reader: &Reader<'_>, folder: &Path) -> Result<KafkaSet
     let lost = reader.text("offset_lost", OFFSET_LOST)?.map(|lost| lost.word(&policies)).transpose()?;
     Ok(KafkaSettings {
         connection: parse_connection(reader, folder)?,
-        topics: parse_list(reader, "topics", TOPIC, topic)?,
+        topics: parse_list(reader, "topics", TOPICS, topics)?,
         group: reader.required("group", GROUP)?.parse(group)?,
         format: parse_format(reader)?,
         default_acl: parse_acl(reader, "default_acl")?,
@@ -117,7 +120,9 @@ pub(crate) fn parse_kafka(reader: &Reader<'_>, folder: &Path) -> Result<KafkaSet
 fn parse_dead_letter_topic(reader: &Reader<'_>) -> Result<Option<Value<String>>, ConfigError> {
     let Some(text) = reader.text("dead_letter_topic", TOPIC)? else { return Ok(None) };
     let dead = text.parse(topic)?;
-    if parse_list(reader, "topics", TOPIC, topic)?.iter().any(|read| **read == *dead) {
+    let reads =
+        |read: &Value<String>| Glob::new(read).is_ok_and(|read| read.compile_matcher().is_match(&*dead));
+    if parse_list(reader, "topics", TOPICS, topics)?.iter().any(reads) {
         let expected = "a topic that this source does not read".to_owned();
         let found = quote(dead.written());
         return Err(reader.error("dead_letter_topic", Problem::Wrong { expected, found, nearest: None }));
@@ -163,7 +168,18 @@ fn parse_list<'a>(
     }
 }
 
-/// As Kafka has it. A pattern, which would begin with `^`, is no name.
+/// A name, or a pattern of names.
+fn topics(text: &str) -> Result<String, Reason> {
+    if !text.contains(['*', '?', '[', '{']) {
+        return topic(text);
+    }
+    match Glob::new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(Reason::Owned(format!("is no pattern: {}", error.kind()))),
+    }
+}
+
+/// As Kafka has it.
 fn topic(text: &str) -> Result<String, Reason> {
     const LONGEST: usize = 249;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');

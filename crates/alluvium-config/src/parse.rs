@@ -150,7 +150,7 @@ fn parse_embed(embed: &Reader<'_>) -> Result<EmbedSpec, ConfigError> {
 fn parse_commit(commit: &Reader<'_>) -> Result<CommitSpec, ConfigError> {
     Ok(CommitSpec {
         interval: duration(commit, "interval", SECOND, Duration::from_millis(1))?,
-        max_documents: to_usize(commit.integer("max_documents", 1..=MOST_DOCUMENTS)?.unwrap_or(256)),
+        max_documents: to_usize(commit.integer("max_documents", 1..=MOST_DOCUMENTS)?.unwrap_or(4_096)),
         max_bytes: size(commit, "max_bytes", 64 * MIB, 1)?,
     })
 }

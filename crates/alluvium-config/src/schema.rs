@@ -167,7 +167,7 @@ shape! {
         #[schemars(extend("default" = "1s"), regex(pattern = r"^[0-9]+(ms|s|m|h|d|w)$|\$"))]
         interval: Option<String>,
         /// Documents in a batch.
-        #[schemars(extend("default" = 256), range(min = 1, max = 1_000_000))]
+        #[schemars(extend("default" = 4096), range(min = 1, max = 1_000_000))]
         max_documents: Option<u64>,
         /// Bytes of prepared documents in a batch.
         #[schemars(extend("default" = "64MiB"), regex(pattern = r"^[0-9]+([KMGT]iB|[kKMGT]?B)$|\$"))]
@@ -274,11 +274,11 @@ shape! {
             inner(regex(pattern = r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$|\$"))
         )]
         brokers: Vec<String>,
-        /// The topics.
+        /// The topics: names, and patterns with `*`, `?`, `[…]` and `{…}`.
         #[schemars(
             length(min = 1),
             extend("uniqueItems" = true),
-            inner(regex(pattern = r"^[A-Za-z0-9._-]{1,249}$|\$"))
+            inner(regex(pattern = r"^[A-Za-z0-9._-]{1,249}$|[*?\[{]|\$"))
         )]
         topics: Vec<String>,
         /// The consumer group. Its committed offsets show the lag; what is read next, the index knows.

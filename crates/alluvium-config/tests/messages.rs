@@ -213,6 +213,10 @@ fn topics_of_events() {
         kafka("offset_lost = \"latest\""),
         "27:1: source[1].offset_lost: expected \"stop\" or \"earliest\", found \"latest\""
     );
+    assert_eq!(
+        kafka("dead_letter_topic = \"t\""),
+        "27:1: source[1].dead_letter_topic: expected a topic that this source does not read, found \"t\""
+    );
     let refused = kafka("properties = { \"plugin.library.paths\" = \"${SECRET}\" }");
     let start = "27:16: source[1].properties.\"plugin.library.paths\": expected one of the properties that may \
                  be set: broker.address.family, ";

@@ -41,7 +41,7 @@ fn defaults() {
     assert_eq!((spec.extract.cpu, spec.extract.wall), (Duration::from_secs(20), Duration::from_secs(30)));
     assert_eq!(spec.extract.pdf_engines, [PdfEngine::Pdfboss, PdfEngine::PdfExtract]);
     assert_eq!((spec.extract.workers, spec.embed.sessions), (None, None));
-    assert_eq!((spec.commit.interval, spec.commit.max_documents), (Duration::from_secs(1), 256));
+    assert_eq!((spec.commit.interval, spec.commit.max_documents), (Duration::from_secs(1), 4_096));
     assert_eq!(spec.commit.max_bytes, 64 << 20);
     let docs = filesystem(&spec.source("docs").unwrap().kind);
     assert_eq!(*docs.root, Path::new("/etc/alluvium/docs"));

@@ -86,6 +86,11 @@ pub(crate) enum Effort {
 }
 
 impl Effort {
+    /// Whether all layers of the column's index become one. That of vectors is trained anew instead.
+    fn merges_all(self, column: &str) -> bool {
+        self == Self::Thorough && column != VECTOR
+    }
+
     /// The most rows that layers of an index are merged to.
     fn largest_layer(self) -> u64 {
         match self {
@@ -132,7 +137,10 @@ impl Backlog {
             }
         }
         let (fragments, unindexed_rows) = coverage.missing(&columns);
-        columns.retain(|column| coverage.missing(&[column]).0 > 0);
+        columns.retain(|column| {
+            coverage.missing(&[column]).0 > 0
+                || effort.merges_all(column) && coverage.layers(column).len() > 1
+        });
         columns.extend(untrained.then_some(VECTOR));
         Ok(Self { unindexed_fragments: fragments as u64, unindexed_rows, fragments: 0, columns, untrained })
     }
@@ -162,8 +170,13 @@ pub(crate) async fn maintain(
     effort: Effort,
 ) -> Result<Table> {
     let table = create_indexes(role, table.clone()).await?;
-    let table = if effort == Effort::BesideTraining { table } else { compact(role, &table, effort).await? };
     let columns: Vec<&str> = indexes(role).iter().map(|(column, _)| *column).collect();
+    let table = match effort {
+        Effort::BesideTraining => table,
+        Effort::Bounded => compact(role, &table, effort).await?,
+        // Fragments of different layers can't be merged.
+        Effort::Thorough => compact(role, &add_layers(&table, &columns, effort).await?, effort).await?,
+    };
     let table = add_layers(&table, &columns, effort).await?;
     if role != TableRole::Chunks {
         return Ok(table);
@@ -177,33 +190,26 @@ pub(crate) async fn maintain(
     }
 }
 
-fn compaction(rows: usize, effort: Effort) -> CompactionOptions {
-    let bounded = CompactionOptions {
+/// Makes fragments of so many rows, and writes those anew that have lost this share of theirs.
+fn compaction(rows: usize, deleted_share: f32) -> CompactionOptions {
+    CompactionOptions {
         target_rows_per_fragment: rows,
         num_threads: Some(1),
         batch_size: Some(COMPACTION_BATCH),
-        materialize_deletions_threshold: DELETED_SHARE,
+        materialize_deletions_threshold: deleted_share,
         ..CompactionOptions::default()
-    };
-    match effort {
-        Effort::Bounded | Effort::BesideTraining => bounded,
-        Effort::Thorough => CompactionOptions {
-            target_rows_per_fragment: FRAGMENT_ROWS,
-            materialize_deletions_threshold: 0.0,
-            ..bounded
-        },
     }
 }
 
 /// What a compaction would rewrite, `most` fragments of it.
 async fn plan(role: TableRole, table: &Table, effort: Effort, most: Option<usize>) -> Result<CompactionPlan> {
     let options = match effort {
-        Effort::Thorough => compaction(FRAGMENT_ROWS, effort),
+        Effort::Thorough => compaction(FRAGMENT_ROWS, 0.0),
         Effort::Bounded | Effort::BesideTraining => {
             let settled = settled(role, table).await?;
             let rows = tier(table.dataset().fragments(), &settled);
             let excluded_fragment_ids = settled.into_iter().filter_map(|id| u32::try_from(id).ok()).collect();
-            CompactionOptions { excluded_fragment_ids, ..compaction(rows, effort) }
+            CompactionOptions { excluded_fragment_ids, ..compaction(rows, DELETED_SHARE) }
         }
     };
     let options = CompactionOptions { max_source_fragments: most, ..options };
@@ -284,8 +290,10 @@ async fn add_layers(table: &Table, columns: &[&str], effort: Effort) -> Result<T
     let mut by_due: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     for column in columns.iter().filter(|column| coverage.has(column)) {
         let (fragments, new) = coverage.missing(&[column]);
-        if fragments > 0 {
-            let due = layers::due(&coverage.layers(column), new, effort.largest_layer());
+        let layers = coverage.layers(column);
+        let all = effort.merges_all(column).then_some(layers.len());
+        if fragments > 0 || all.is_some_and(|all| all > 1) {
+            let due = all.unwrap_or_else(|| layers::due(&layers, new, effort.largest_layer()));
             by_due.entry(due).or_default().push(indexes::name(column));
         }
     }

@@ -4,12 +4,14 @@
 mod common;
 
 use alluvium_core::change::AccessChange;
+use alluvium_core::clock::SystemClock;
 use alluvium_core::commit::{Batch, IndexWriter};
-use alluvium_core::id::DocId;
+use alluvium_core::id::{DocId, PipelineName};
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
-use alluvium_index::{ErrorKind, Index, SearchMode};
+use alluvium_index::{ErrorKind, Index, SearchMode, Upkeep};
 use common::{
-    Ask, access_only, acl, commit, delete, denying, found, open_writer, refused, upsert, vector, writer,
+    Ask, access_only, acl, commit, delete, denying, found, open_writer, options, refused, upsert, vector,
+    writer,
 };
 
 #[tokio::test]
@@ -192,6 +194,26 @@ async fn many_small_commits_are_maintained_and_old_lists_stay_dead() {
         Index::open(dir.path()).await.unwrap().unwrap().status(jiff::Timestamp::now()).await.unwrap();
     assert!(status.fragments < 25, "{status:?}");
     assert_eq!(status.chunks, 40);
+}
+
+#[tokio::test]
+async fn by_hand_many_layers_and_fragments_become_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut w = writer(dir.path()).await;
+    for i in 0..70 {
+        commit(&mut w, vec![upsert(&format!("s/{i}"), &format!("text {i}"), acl(&["g"]))]).await;
+    }
+    drop(w);
+    let name = PipelineName::new("handbook").unwrap();
+    let mut upkeep = Upkeep::open(dir.path(), &name, options(SystemClock)).await.unwrap();
+    while let Some(work) = upkeep.next().await.unwrap() {
+        upkeep.perform(work).await.unwrap();
+    }
+    for (table, done) in &upkeep.report().tables {
+        assert!(table == "quarantine" || done.fragments_after == 1, "{table}: {done:?}");
+    }
+    drop(upkeep);
+    assert_eq!(found(dir.path(), &["g"]).await.len(), 70);
 }
 
 #[tokio::test]

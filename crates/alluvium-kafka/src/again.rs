@@ -9,6 +9,7 @@ use crate::convert::{Received, event_change};
 use crate::fetch::{message_at, place};
 use crate::log::Log;
 use crate::settings::{KafkaMode, KafkaSpec};
+use crate::topics::Topics;
 
 /// Reads the messages that are wanted.
 pub(crate) fn read_again(
@@ -31,7 +32,7 @@ fn changes(
     again: &Again,
 ) -> Result<Vec<DocumentChange>, SourceError> {
     let Some((topic, number, offset)) = place(&again.position) else { return Ok(Vec::new()) };
-    if !spec.topics.iter().any(|known| known == topic) {
+    if !Topics::of(spec)?.covers(topic) {
         return Ok(Vec::new());
     }
     let incarnation = log.incarnation(topic, number);

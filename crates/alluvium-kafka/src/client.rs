@@ -13,6 +13,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::settings::{KafkaMode, KafkaSpec};
+use crate::topics::is_pattern;
 
 /// How long a broker may take to answer a question.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -49,6 +50,11 @@ impl Context {
 
     fn trouble(&self) -> Option<String> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A broker answers: what was wrong before is over.
+    pub(crate) fn forget_trouble(&self) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn note(&self, decision: Decision) {
@@ -161,6 +167,12 @@ pub(crate) fn consumer(spec: &KafkaSpec, mode: KafkaMode) -> Result<Consumer, So
     })
 }
 
+/// All topics that there are.
+pub(crate) fn topics(consumer: &Consumer, spec: &KafkaSpec) -> Result<Vec<String>, SourceError> {
+    let metadata = consumer.fetch_metadata(None, ANSWER).map_err(|e| no_answer(consumer, spec, &e))?;
+    Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
+}
+
 /// The numbers of a topic's partitions.
 pub(crate) fn partitions(
     consumer: &Consumer,
@@ -211,7 +223,7 @@ pub(crate) fn committed(
 
 /// Whether a broker answers.
 pub(crate) fn probe(consumer: &Consumer, spec: &KafkaSpec) -> Result<(), SourceError> {
-    let topic = spec.topics.first().map(String::as_str);
+    let topic = spec.topics.first().map(String::as_str).filter(|topic| !is_pattern(topic));
     consumer.fetch_metadata(topic, ANSWER).map(|_| ()).map_err(|error| no_answer(consumer, spec, &error))
 }
 

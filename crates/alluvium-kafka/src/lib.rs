@@ -30,6 +30,7 @@ mod producer;
 mod reach;
 mod settings;
 mod source;
+mod topics;
 mod worker;
 
 pub use connection::{Connection, Identity, Sasl, SaslMechanism, Tls};

@@ -7,6 +7,7 @@ use alluvium_core::source::SourceError;
 use crate::client;
 use crate::log::Log;
 use crate::settings::{KafkaMode, KafkaSpec};
+use crate::topics::Topics;
 
 /// Why the topics can't give everything again that came after the checkpoint `then`; `live` is where they
 /// are read now. Asks the brokers, so it blocks.
@@ -18,7 +19,9 @@ pub fn cannot_replay(
     let consumer = client::consumer(spec, KafkaMode::Backfill)?;
     let log = |partitions: &BTreeMap<String, u64>| Log::new(spec.name.clone(), partitions.clone());
     let (mut then, live) = (log(then), log(live));
-    for topic in &spec.topics {
+    let mut topics = Topics::of(spec)?;
+    topics.look(&consumer, spec)?;
+    for topic in &topics.names() {
         for number in client::partitions(&consumer, spec, topic)? {
             let place = format!("topic {topic}, partition {number}");
             let (low, high) = client::bounds(&consumer, spec, topic, number)?;

@@ -18,7 +18,7 @@ pub struct KafkaSpec {
     pub name: SourceName,
     /// How the brokers are reached.
     pub connection: Connection,
-    /// The topics.
+    /// The topics: names, and patterns with `*`, `?`, `[…]` and `{…}`.
     pub topics: Vec<String>,
     /// The consumer group.
     pub group: String,
@@ -77,6 +77,8 @@ pub enum KafkaMode {
     Follow,
     /// The same, each from where the group has committed it: there is no other checkpoint.
     Share,
+    /// Only messages that are wanted again.
+    Again,
     /// All partitions, without end. Nobody else reads them, so that no group has to notice a death first.
     Alone,
 }

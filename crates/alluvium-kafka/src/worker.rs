@@ -25,6 +25,7 @@ use crate::intake::Intake;
 use crate::log::Log;
 use crate::mirror::Mirror;
 use crate::settings::{KafkaMode, KafkaSpec};
+use crate::topics::Topics;
 
 /// The longest that a message is waited for without looking at anything else.
 const POLL: Duration = Duration::from_millis(100);
@@ -52,6 +53,8 @@ pub(crate) type Answer = Result<Option<SourceBatch>, SourceError>;
 
 pub(crate) struct Worker {
     pub(crate) spec: KafkaSpec,
+    topics: Topics,
+    topics_looked_at: Option<Instant>,
     pub(crate) mode: KafkaMode,
     pub(crate) consumer: Consumer,
     pub(crate) intake: Intake,
@@ -91,16 +94,15 @@ impl Worker {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SourceError> {
         let consumer = client::consumer(&spec, mode)?;
-        if matches!(mode, KafkaMode::Follow | KafkaMode::Share) {
-            let topics: Vec<&str> = spec.topics.iter().map(String::as_str).collect();
-            consumer.subscribe(&topics).map_err(|e| spec.broken(format!("subscribing: {e}")))?;
-        }
+        let topics = Topics::of(&spec)?;
         let intake = Intake::new(&spec, Log::new(spec.name.clone(), checkpoint))?;
-        let backfill = (mode == KafkaMode::Backfill).then(|| Backfill::new(&spec.topics));
+        let backfill = (mode == KafkaMode::Backfill).then(|| Backfill::new(&topics.names()));
         let (failed, ended, paused, now) = (None, false, false, Instant::now());
         let (asked_at, looked_at) = (now, now);
-        Ok(Self {
+        let mut worker = Self {
             spec,
+            topics,
+            topics_looked_at: None,
             mode,
             consumer,
             intake,
@@ -116,7 +118,39 @@ impl Worker {
             discovered: None,
             lingers_until: None,
             down: None,
-        })
+        };
+        if !worker.topics.has_patterns() {
+            worker.subscribe()?;
+        }
+        Ok(worker)
+    }
+
+    /// Joins the group for the topics that are known, where others may read them, too.
+    fn subscribe(&mut self) -> Result<(), SourceError> {
+        if !matches!(self.mode, KafkaMode::Follow | KafkaMode::Share) {
+            return Ok(());
+        }
+        let names = self.topics.names();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.consumer.subscribe(&names).map_err(|e| self.spec.broken(format!("subscribing: {e}")))
+    }
+
+    /// Looks for topics that patterns stand for. A backfill reads those that are there when it begins.
+    fn look_for_topics(&mut self) -> Result<(), SourceError> {
+        let looked = self.topics_looked_at;
+        let is_over = looked.is_some() && self.mode == KafkaMode::Backfill;
+        if !self.topics.has_patterns() || is_over || looked.is_some_and(|at| at.elapsed() < DISCOVER) {
+            return Ok(());
+        }
+        let changed = self.topics.look(&self.consumer, &self.spec)?;
+        self.topics_looked_at = Some(Instant::now());
+        if changed {
+            let names = self.topics.names();
+            tracing::info!(source = %self.spec.name, topics = names.join(", "), "topics were found");
+            self.backfill = self.backfill.take().map(|_| Backfill::new(&names));
+            self.subscribe()?;
+        }
+        Ok(())
     }
 
     /// Answers until nobody is left who could ask or publish. Dropping the consumer leaves the group.
@@ -153,6 +187,10 @@ impl Worker {
                 batch => return Some(batch.map(Some)),
             }
         }
+        if self.mode == KafkaMode::Again {
+            self.ended = true;
+            return Some(Ok(None));
+        }
         let mut filling = Filling::new(room);
         self.intake.take_carried(&mut filling);
         self.lingers_until = None;
@@ -178,6 +216,7 @@ impl Worker {
 
     fn step(&mut self, filling: &mut Filling) -> Result<Step, SourceError> {
         self.hear_decisions();
+        self.look_for_topics()?;
         if self.advance()? {
             self.ended = true;
             return Ok(Step::Enough(self.backfill.as_ref().and_then(Backfill::began)));
@@ -202,6 +241,7 @@ impl Worker {
         match self.consumer.poll(patience) {
             Some(Ok(message)) => {
                 self.down = None;
+                self.consumer.context().forget_trouble();
                 self.lingers_until.get_or_insert_with(|| Instant::now() + LINGER);
                 if let Some(next) = self.intake.gap_before(&message) {
                     let bounds =
@@ -278,7 +318,7 @@ impl Worker {
         if self.discovered.is_some_and(|at| at.elapsed() < DISCOVER) {
             return Ok(());
         }
-        for topic in &self.spec.topics {
+        for topic in &self.topics.names() {
             for number in client::partitions(&self.consumer, &self.spec, topic)? {
                 if self.intake.log.get(topic, number).is_none() {
                     self.intake.log.assign(topic, number);
@@ -337,7 +377,7 @@ impl Worker {
     }
 
     fn is_caught_up(&self) -> bool {
-        self.spec.topics.iter().all(|topic| {
+        self.topics.names().iter().all(|topic| {
             let numbers = client::partitions(&self.consumer, &self.spec, topic).unwrap_or_default();
             let read = |number: &i32| {
                 let ours = self.intake.log.assigned().find(|(t, n, _)| (t, n) == (&topic.as_str(), number));

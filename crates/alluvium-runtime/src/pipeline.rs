@@ -78,7 +78,7 @@ impl Settings {
             commit_max_documents: 1_000,
             commit_max_bytes: 64 << 20,
             queue_bytes: 256 << 20,
-            queue_documents: 2_000,
+            queue_documents: 10_000,
             sessions: cores,
             extract_parallel: cores,
         }

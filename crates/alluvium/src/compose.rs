@@ -35,8 +35,8 @@ use crate::failure::{Exit, Failure};
 mod kafka;
 
 pub(crate) use kafka::{
-    is_shared, kafka_spec, prepared_name, prepared_source, prepared_spec, prepared_topic, shared_sources,
-    with_dead_letters,
+    again_source, is_shared, kafka_spec, prepared_name, prepared_source, prepared_spec, prepared_topic,
+    shared_sources, with_dead_letters,
 };
 
 /// Reads and validates a pipeline file, and checks what is known of its model without opening it.

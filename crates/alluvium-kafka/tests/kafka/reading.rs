@@ -146,6 +146,29 @@ async fn topics_are_read_one_after_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn patterns_stand_for_the_topics_that_there_are() {
+    let broker = started(1);
+    for topic in ["more-1", "more-2", "other"] {
+        broker.create_topic(topic, 1);
+        let id = topic.as_bytes();
+        broker.send(topic, &[(Some(0), Some(id), Some(event(topic, "1").as_bytes()))]);
+    }
+    send(&broker, &[("a", "1")]);
+    let topics = vec![TOPIC.to_owned(), "more-*".to_owned()];
+    let spec = KafkaSpec { topics, ..spec(&broker) };
+    let expected = ["a=1", "more-1=1", "more-2=1"];
+    let read = backfill(&spec, &Checkpoint::default(), ROOM).await;
+    assert_eq!(read.verbs, expected);
+    let mut source = source(&spec, KafkaMode::Follow, &Checkpoint::default());
+    let mut read = Read::default();
+    read.follow(&mut source, 3).await;
+    read.verbs.sort();
+    assert_eq!(read.verbs, expected);
+    let none = KafkaSpec { topics: vec!["none-*".to_owned()], ..spec };
+    assert_eq!(backfill(&none, &Checkpoint::default(), ROOM).await.verbs, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn messages_are_tried_again_where_they_still_are() {
     let broker = started(1);
     send_mixed(&broker);

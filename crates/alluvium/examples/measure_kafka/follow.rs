@@ -49,7 +49,7 @@ pub(crate) async fn measure(broker: &str, folder: &Path, rate: f64, most: usize)
             lookup,
             writer: &mut watched,
             fingerprint: made_up::fingerprint().hash(),
-            settings: settings(1_000, 256),
+            settings: settings(1_000, 4_096),
             progress: Arc::new(NoProgress),
             cancel: cancel.clone(),
         },

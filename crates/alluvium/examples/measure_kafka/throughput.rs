@@ -24,7 +24,7 @@ const TOPIC: &str = "throughput";
 const PACES: [(&str, u64, usize); 3] = [
     ("one commit a second", 1_000, 1_000_000),
     ("four a second", 250, 1_000_000),
-    ("as by default", 1_000, 256),
+    ("as by default", 1_000, 4_096),
 ];
 
 pub(crate) struct Throughput {

@@ -19,7 +19,7 @@ use alluvium_kafka::{
 };
 use alluvium_runtime::RunError;
 
-use super::{all_exposed, exposed};
+use super::{Start, all_exposed, exposed};
 use crate::failure::{Exit, Failure};
 
 const PREPARED: &str = "prepared";
@@ -33,6 +33,15 @@ pub(super) fn source(
     again: Vec<Again>,
 ) -> Result<KafkaSource, RunError> {
     Ok(KafkaSource::new(kafka_spec(spec, settings), mode, positions, again, Arc::new(SystemClock))?)
+}
+
+/// Events of a source that preparers read which a person wants to be tried again, where there are any.
+pub(crate) fn again_source(spec: &SourceSpec, start: Start) -> Result<Option<Box<dyn Source>>, RunError> {
+    let SourceKind::Kafka(settings) = &spec.kind else { return Ok(None) };
+    if start.again.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Box::new(source(spec, settings, KafkaMode::Again, start.positions, start.again)?)))
 }
 
 /// Whether preparers can share the source between them; others are the committer's to read.

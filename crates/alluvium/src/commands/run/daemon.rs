@@ -164,8 +164,13 @@ impl Daemon<'_> {
     async fn sources(&self) -> Result<Vec<SourceRun>, Failure> {
         let alone = self.role == Role::All;
         let mut sources = Vec::new();
-        for source in self.spec.sources.iter().filter(|source| alone || !compose::is_shared(source)) {
+        for source in &self.spec.sources {
             let start = Start::of(self.spec, source, &self.writer, &self.fingerprint).await?;
+            if !alone && compose::is_shared(source) {
+                let again = compose::again_source(source, start)?;
+                sources.extend(again.map(|source| SourceRun { source, record_first_scan: false }));
+                continue;
+            }
             let record_first_scan = start.is_first();
             let source = compose::following(self.spec, source, start)?;
             sources.push(SourceRun { source, record_first_scan });
