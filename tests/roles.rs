@@ -79,6 +79,11 @@ fn found(world: &World, principals: &[&str]) -> BTreeMap<String, BTreeSet<String
     found
 }
 
+/// What is refused, once there is an index.
+fn refused(world: &World) -> BTreeSet<(String, String)> {
+    if world.run(&["status", "pipeline.toml"]).code == Some(0) { world.quarantine() } else { BTreeSet::new() }
+}
+
 #[track_caller]
 fn await_documents(world: &World, principals: &[&str], expected: &[&str]) {
     let expected: BTreeSet<String> = expected.iter().map(|id| (*id).to_owned()).collect();
@@ -119,7 +124,7 @@ fn the_committer_tries_an_event_again_that_a_person_wants() {
     let _committer = start(&world, COMMIT);
     let content = json!({"content": {"uri": "late.md", "media_type": "text/markdown"}});
     send(&broker, "late", &event("late", "upsert", 1, content));
-    poll("refused event", || world.quarantine().into_iter().find(|(id, _)| id == "stream/late"));
+    poll("refused event", || refused(&world).into_iter().find(|(id, _)| id == "stream/late"));
     fs::write(world.path("shelf/late.md"), "It is there now.").unwrap();
     let list = world.run(&["quarantine", "list", "pipeline.toml", "--format", "json"]).expect(0).json();
     let id = list["items"][0]["id"].as_str().unwrap();

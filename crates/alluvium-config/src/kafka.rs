@@ -101,8 +101,6 @@ pub enum OffsetLost {
 }
 
 pub(crate) fn parse_kafka(reader: &Reader<'_>, folder: &Path) -> Result<KafkaSettings, ConfigError> {
-    let policies = [("stop", OffsetLost::Stop), ("earliest", OffsetLost::Earliest)];
-    let lost = reader.text("offset_lost", OFFSET_LOST)?.map(|lost| lost.word(&policies)).transpose()?;
     Ok(KafkaSettings {
         connection: parse_connection(reader, folder)?,
         topics: parse_list(reader, "topics", TOPICS, topics)?,
@@ -111,18 +109,27 @@ pub(crate) fn parse_kafka(reader: &Reader<'_>, folder: &Path) -> Result<KafkaSet
         default_acl: parse_acl(reader, "default_acl")?,
         content_roots: parse_content_roots(reader, folder)?,
         max_event_size: size(reader, "max_event_size", 16 << 20, 1)?,
-        offset_lost: lost.unwrap_or(OffsetLost::Stop),
+        offset_lost: parse_offset_lost(reader)?,
         dead_letter_topic: parse_dead_letter_topic(reader)?,
     })
+}
+
+fn parse_offset_lost(reader: &Reader<'_>) -> Result<OffsetLost, ConfigError> {
+    let policies = [("stop", OffsetLost::Stop), ("earliest", OffsetLost::Earliest)];
+    let lost = reader.text("offset_lost", OFFSET_LOST)?.map(|lost| lost.word(&policies)).transpose()?;
+    Ok(lost.unwrap_or(OffsetLost::Stop))
+}
+
+/// Whether one of these names and patterns is or matches the topic.
+fn is_among(topic: &str, topics: &[Value<String>]) -> bool {
+    topics.iter().any(|read| Glob::new(read).is_ok_and(|read| read.compile_matcher().is_match(topic)))
 }
 
 /// Not one that is read: what is refused would be refused again for ever.
 fn parse_dead_letter_topic(reader: &Reader<'_>) -> Result<Option<Value<String>>, ConfigError> {
     let Some(text) = reader.text("dead_letter_topic", TOPIC)? else { return Ok(None) };
     let dead = text.parse(topic)?;
-    let reads =
-        |read: &Value<String>| Glob::new(read).is_ok_and(|read| read.compile_matcher().is_match(&*dead));
-    if parse_list(reader, "topics", TOPICS, topics)?.iter().any(reads) {
+    if is_among(&dead, &parse_list(reader, "topics", TOPICS, topics)?) {
         let expected = "a topic that this source does not read".to_owned();
         let found = quote(dead.written());
         return Err(reader.error("dead_letter_topic", Problem::Wrong { expected, found, nearest: None }));

@@ -281,7 +281,8 @@ shape! {
             inner(regex(pattern = r"^[A-Za-z0-9._-]{1,249}$|[*?\[{]|\$"))
         )]
         topics: Vec<String>,
-        /// The consumer group. Its committed offsets show the lag; what is read next, the index knows.
+        /// The consumer group. Its committed offsets show the lag; what is read next, the index knows, but for
+        /// preparers, which go on from them.
         #[schemars(length(min = 1))]
         group: String,
         /// What a message's value is.
@@ -334,6 +335,10 @@ shape! {
         /// What is larger goes in parts; less than the brokers take.
         #[schemars(extend("default" = "900KiB"), regex(pattern = r"^[0-9]+([KMGT]iB|[kKMGT]?B)$|\$"))]
         max_message_size: Option<String>,
+        /// What to do where the topic does not have what comes next: stop with an error, or go on with the
+        /// earliest message that there is.
+        #[schemars(extend("default" = "stop"), regex(pattern = r"^(stop|earliest)$|\$"))]
+        offset_lost: Option<String>,
         /// TLS to the brokers, whose certificates and names are checked. An empty table is enough where the
         /// system knows who vouches for them.
         tls: Option<Box<Tls>>,

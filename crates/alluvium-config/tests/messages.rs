@@ -245,7 +245,7 @@ fn topics_of_events() {
     assert_eq!(
         list("[\"t\"]", "[\"t\", \"t\"]"),
         "25:1: source[1].topics: expected a list of at least one, each once: the name of a topic, of letters, \
-         digits, '-', '_' and '.', found \"t\" twice"
+         digits, '-', '_' and '.', or a pattern such as \"docs-*\", found \"t\" twice"
     );
     assert_eq!(
         list("[\"b:9092\"]", "[\"b\"]"),

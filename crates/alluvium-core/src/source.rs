@@ -78,8 +78,8 @@ pub trait Source: Send {
     }
 }
 
-/// Is told what was published. It only mirrors: the truth about progress is the ledger's, so nothing may
-/// depend on this being heard.
+/// Is told what was published. Where there is a ledger it only mirrors, and nothing may depend on this being
+/// heard; where there is none, what was not heard is done again.
 pub trait Acknowledge: Send + Sync {
     /// This progress of the source is in a published record. Must not block.
     fn published(&self, progress: &[CheckpointDelta]);

@@ -1,5 +1,5 @@
 //! A vector between processes: its numbers as little-endian bytes in base64, so that each comes back as it
-//! was, also one that is not finite and that the guard is to refuse.
+//! was, also one that is not finite: whoever reads it is to refuse it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

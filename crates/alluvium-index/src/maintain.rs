@@ -212,9 +212,16 @@ async fn plan(role: TableRole, table: &Table, effort: Effort, most: Option<usize
             CompactionOptions { excluded_fragment_ids, ..compaction(rows, DELETED_SHARE) }
         }
     };
-    let options = CompactionOptions { max_source_fragments: most, ..options };
     let action = format!("planning the compaction of table {}", table.name());
-    plan_compaction(table.dataset(), &options).await.map_err(IndexError::storage(action))
+    let mut plan = plan_compaction(table.dataset(), &options).await.map_err(IndexError::storage(action))?;
+    let mut fragments = 0;
+    // The first piece of work always, however large: nothing would ever become of it otherwise.
+    plan.tasks.retain(|task| {
+        let first = fragments == 0;
+        fragments += task.fragments.len();
+        first || most.is_none_or(|most| fragments <= most)
+    });
+    Ok(plan)
 }
 
 /// The fragments that some layer knows which the next round does not merge.

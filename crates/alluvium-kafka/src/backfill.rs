@@ -8,6 +8,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::client::{self, Partitions};
+use crate::log::Lost;
 use crate::settings::{KafkaMode, OffsetLost};
 use crate::worker::Worker;
 
@@ -101,6 +102,13 @@ impl Worker {
             Err(lost) => lost,
         };
         let place = format!("topic {topic}, partition {number}");
+        // A group's offset does not say in which of its lives a partition stands.
+        let ambiguous = self.mode == KafkaMode::Share && matches!(lost, Lost::Ahead { .. });
+        if ambiguous {
+            let message =
+                format!("{place}: {lost}; give the preparers another `group`, and its events versions");
+            return Err(self.spec.broken(message));
+        }
         if self.spec.offset_lost == OffsetLost::Stop {
             let message = format!(
                 "{place}: {lost}; `offset_lost = \"earliest\"` in the source goes on from the earliest \

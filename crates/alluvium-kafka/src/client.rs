@@ -158,13 +158,19 @@ pub(crate) fn offset(at: u64) -> Offset {
 
 /// Makes a consumer. Nothing is connected yet.
 pub(crate) fn consumer(spec: &KafkaSpec, mode: KafkaMode) -> Result<Consumer, SourceError> {
-    spec.config(mode).create_with_context(Context::default()).map_err(|error| match error {
+    let made = spec.config(mode).create_with_context(Context::default());
+    made.map_err(|error| spec.broken(not_made("consumer", &error)))
+}
+
+/// Why there is no client.
+pub(crate) fn not_made(what: &str, error: &KafkaError) -> String {
+    match error {
         // Not its value, which may be out of an environment variable.
         KafkaError::ClientConfig(_, _, key, _) => {
-            spec.broken(format!("librdkafka does not take the value of the property {key:?}"))
+            format!("librdkafka does not take the value of the property {key:?}")
         }
-        error => spec.broken(format!("no Kafka consumer: {error}")),
-    })
+        error => format!("no Kafka {what}: {error}"),
+    }
 }
 
 /// All topics that there are.
@@ -190,6 +196,18 @@ pub(crate) fn partitions(
         return Err(spec.unavailable(format!("the brokers have no topic {topic:?}{why}")));
     }
     Ok(numbers)
+}
+
+/// Whether there is such a partition.
+pub(crate) fn has_partition(
+    consumer: &Consumer,
+    spec: &KafkaSpec,
+    topic: &str,
+    number: i32,
+) -> Result<bool, SourceError> {
+    let metadata = consumer.fetch_metadata(None, ANSWER).map_err(|e| no_answer(consumer, spec, &e))?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    Ok(found.is_some_and(|found| found.partitions().iter().any(|partition| partition.id() == number)))
 }
 
 /// The first offset that a partition's log has, and the one after its last.

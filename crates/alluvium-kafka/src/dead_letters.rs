@@ -17,8 +17,9 @@ use crate::fetch::{message_at, place};
 use crate::producer::{Outgoing, Producer};
 use crate::settings::{KafkaMode, KafkaSpec};
 
-/// The most bytes of a copy; a larger message is copied without its value.
+/// The most bytes of a copy; a larger message is copied without its value, one with a large key without both.
 const MOST: usize = 900 << 10;
+const MOST_KEY: usize = 32 << 10;
 
 /// Where the refused messages of a source go.
 #[derive(Debug, Clone)]
@@ -53,7 +54,7 @@ impl<'w, W> DeadLetters<'w, W> {
     pub fn new(writer: &'w mut W, specs: Vec<DeadLetterSpec>) -> Result<Self, SourceError> {
         let topic = |DeadLetterSpec { source: spec, topic }| {
             let producer = Producer::new(&spec.connection, &topic, MOST);
-            let producer = producer.map_err(|e| spec.broken(format!("no Kafka producer: {e}")))?;
+            let producer = producer.map_err(|e| spec.broken(e))?;
             Ok(DeadLetterTopic { spec, topic, producer })
         };
         Ok(Self { writer, topics: specs.into_iter().map(topic).collect::<Result<_, SourceError>>()? })
@@ -115,7 +116,8 @@ fn copy_of(consumer: &Consumer, spec: &KafkaSpec, letter: Letter) -> Result<Outg
         headers.push(("alluvium-partition", number.to_string()));
         headers.push(("alluvium-offset", offset.to_string()));
         let both = |message: &rdkafka::message::BorrowedMessage<'_>| {
-            (owned(message.key()), owned(message.payload().filter(|value| value.len() <= MOST)))
+            let key = message.key().filter(|key| key.len() <= MOST_KEY);
+            (owned(key), owned(message.payload().filter(|value| value.len() <= MOST)))
         };
         (key, value) = message_at(consumer, spec, (topic, number, offset), both)?.unwrap_or_default();
     }

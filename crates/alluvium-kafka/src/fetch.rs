@@ -23,6 +23,9 @@ pub(crate) fn message_at<T>(
     (topic, number, offset): (&str, i32, u64),
     read: impl FnOnce(&BorrowedMessage<'_>) -> T,
 ) -> Result<Option<T>, SourceError> {
+    if !client::has_partition(consumer, spec, topic, number)? {
+        return Ok(None);
+    }
     let (low, high) = client::bounds(consumer, spec, topic, number)?;
     if !(low..high).contains(&offset) {
         return Ok(None);

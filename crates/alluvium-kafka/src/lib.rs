@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! - Where reading starts is the checkpoint's business alone. The group's committed offsets are a mirror of
-//!   it for the tools that show a consumer's lag, written after a record is published; nothing reads them.
+//!   it for the tools that show a consumer's lag, written after a record is published. Only preparers, who
+//!   have no ledger, go on from them ([`KafkaMode::Share`]).
 //! - A partition's position is the next offset to be read. Before a partition is read, its position is
 //!   compared with what the log still has: a position that the log does not reach any more is never passed
 //!   over in silence ([`OffsetLost`]).

@@ -7,7 +7,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord};
 
-use crate::client::Logged;
+use crate::client::{Logged, not_made};
 use crate::connection::Connection;
 
 /// How long a message may take; brokers that start anew are waited for.
@@ -39,7 +39,7 @@ pub(crate) struct Producer {
 
 impl Producer {
     /// One that writes to a topic values of at most `max_value` bytes. Nothing is connected yet.
-    pub(crate) fn new(connection: &Connection, topic: &str, max_value: usize) -> Result<Self, KafkaError> {
+    pub(crate) fn new(connection: &Connection, topic: &str, max_value: usize) -> Result<Self, String> {
         let mut config = connection.producer_config(&[("compression.type", "lz4"), ("linger.ms", "5")]);
         config.set("enable.idempotence", "true");
         config.set("acks", "all");
@@ -47,7 +47,8 @@ impl Producer {
         config.set("message.max.bytes", (max_value + OVERHEAD).to_string());
         // Murmur2, as the Java clients do it: one key stays in one partition, whoever writes it.
         config.set("partitioner", "murmur2_random");
-        Ok(Self { inner: config.create_with_context(Logged)?, topic: topic.to_owned() })
+        let inner = config.create_with_context(Logged);
+        Ok(Self { inner: inner.map_err(|error| not_made("producer", &error))?, topic: topic.to_owned() })
     }
 
     /// Writes messages, those of one key in this order, and gives their places once all are acknowledged.

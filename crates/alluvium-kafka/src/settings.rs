@@ -55,6 +55,8 @@ pub struct EventsSpec {
 pub struct PreparedSpec {
     /// The generation that they are to be of.
     pub generation: Sha256,
+    /// The numbers of its vectors.
+    pub dimension: usize,
     /// The sources that they may come from.
     pub sources: Vec<SourceName>,
 }

@@ -132,6 +132,10 @@ impl Worker {
         }
         let names = self.topics.names();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        if names.is_empty() {
+            self.consumer.unsubscribe();
+            return Ok(());
+        }
         self.consumer.subscribe(&names).map_err(|e| self.spec.broken(format!("subscribing: {e}")))
     }
 
@@ -142,7 +146,7 @@ impl Worker {
         if !self.topics.has_patterns() || is_over || looked.is_some_and(|at| at.elapsed() < DISCOVER) {
             return Ok(());
         }
-        let changed = self.topics.look(&self.consumer, &self.spec)?;
+        let changed = self.topics.look(&self.consumer, &self.spec)? || looked.is_none();
         self.topics_looked_at = Some(Instant::now());
         if changed {
             let names = self.topics.names();

@@ -16,6 +16,9 @@ use super::parts::PartReader;
 use crate::convert::Received;
 use crate::settings::{KafkaSpec, PreparedSpec};
 
+/// The most parts of a message.
+const MOST_PARTS: usize = 100_000;
+
 /// Reads messages of the topic.
 pub(crate) struct Reader {
     source: SourceName,
@@ -60,6 +63,9 @@ impl Reader {
             Err(error) => return Ok(Err(error)),
         };
         let Some(parts) = message.parts else { return Ok(self.judge(received, message)) };
+        if parts.partition != received.partition || parts.offsets.len() > MOST_PARTS {
+            return Ok(Err(EventError::new("its parts can't be those that it names")));
+        }
         let whole = self.parts.read(received.topic, &parts)?;
         Ok(whole.and_then(|whole| self.judge(received, parse(&whole)?)))
     }
@@ -74,6 +80,14 @@ impl Reader {
         }
         if !self.prepared.sources.iter().any(|source| document.doc_id.source() == source.as_str()) {
             return Err(EventError::new(format!("{id:?} is of no source of this pipeline")));
+        }
+        let dimension = self.prepared.dimension;
+        if let PreparedContent::Indexed(content) = &document.content
+            && generation == self.prepared.generation
+            && !content.chunks.iter().all(|chunk| is_vector(&chunk.vector, dimension))
+        {
+            let detail = format!("{id:?} has a vector that is none of {dimension} finite numbers");
+            return Err(EventError::of(Cause::BadVector, detail));
         }
         Ok(self.change_of(*document, &generation))
     }
@@ -103,6 +117,10 @@ impl Reader {
         };
         DocumentChange { doc_id, content, access, origin }
     }
+}
+
+fn is_vector(vector: &[f32], dimension: usize) -> bool {
+    vector.len() == dimension && vector.iter().all(|number| number.is_finite())
 }
 
 /// Lists in the form in which they are compared. One that has none hides the document.

@@ -42,11 +42,8 @@ impl PreparedTopic {
         generation: Generation,
     ) -> Result<Self, SourceError> {
         let max = usize::try_from(spec.max_message_size).unwrap_or(usize::MAX);
-        let producer =
-            Producer::new(&spec.connection, &spec.topic, max).map_err(|e| SourceError::Broken {
-                source_name: spec.topic.clone(),
-                message: format!("no Kafka producer: {e}"),
-            })?;
+        let producer = Producer::new(&spec.connection, &spec.topic, max)
+            .map_err(|e| SourceError::Broken { source_name: spec.topic.clone(), message: e })?;
         Ok(Self { producer, topic: spec.topic.clone(), max, fingerprint, generation, commits: 0 })
     }
 

@@ -164,6 +164,12 @@ async fn patterns_stand_for_the_topics_that_there_are() {
     read.follow(&mut source, 3).await;
     read.verbs.sort();
     assert_eq!(read.verbs, expected);
+    // A pattern that stands for nothing is in nobody's way.
+    let beside = KafkaSpec { topics: vec![TOPIC.to_owned(), "none-*".to_owned()], ..spec.clone() };
+    let mut source = super::source(&beside, KafkaMode::Follow, &Checkpoint::default());
+    let mut read = Read::default();
+    read.follow(&mut source, 1).await;
+    assert_eq!(read.verbs, ["a=1"]);
     let none = KafkaSpec { topics: vec!["none-*".to_owned()], ..spec };
     assert_eq!(backfill(&none, &Checkpoint::default(), ROOM).await.verbs, [""; 0]);
 }

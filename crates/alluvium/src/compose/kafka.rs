@@ -91,9 +91,10 @@ pub(crate) fn prepared_spec(
         group: group.unwrap_or_else(|| format!("{}-commit", spec.name.expose())),
         messages: Messages::Prepared(PreparedSpec {
             generation: fingerprint.hash(),
+            dimension: fingerprint.model.dimension,
             sources: spec.sources.iter().map(|source| source.name.expose().clone()).collect(),
         }),
-        offset_lost: OffsetLost::Stop,
+        offset_lost: offset_lost_of(settings.offset_lost),
     })
 }
 
@@ -152,10 +153,14 @@ pub(crate) fn kafka_spec(spec: &SourceSpec, settings: &KafkaSettings) -> KafkaSp
             content_roots: all_exposed(&settings.content_roots),
             max_event_size: settings.max_event_size,
         }),
-        offset_lost: match settings.offset_lost {
-            alluvium_config::OffsetLost::Stop => OffsetLost::Stop,
-            alluvium_config::OffsetLost::Earliest => OffsetLost::Earliest,
-        },
+        offset_lost: offset_lost_of(settings.offset_lost),
+    }
+}
+
+fn offset_lost_of(setting: alluvium_config::OffsetLost) -> OffsetLost {
+    match setting {
+        alluvium_config::OffsetLost::Stop => OffsetLost::Stop,
+        alluvium_config::OffsetLost::Earliest => OffsetLost::Earliest,
     }
 }
 
