@@ -78,10 +78,16 @@ impl Settings {
             commit_max_documents: 1_000,
             commit_max_bytes: 64 << 20,
             queue_bytes: 256 << 20,
-            queue_documents: 10_000,
+            queue_documents: 2_000,
             sessions: cores,
             extract_parallel: cores,
         }
+    }
+
+    /// The same with commits of at most so many documents, and room for as many again in preparation.
+    pub fn with_commits_of(self, documents: usize) -> Self {
+        let queue_documents = self.queue_documents.max(documents.saturating_mul(2));
+        Self { commit_max_documents: documents, queue_documents, ..self }
     }
 
     /// A commit must be due before what waits for it fills the budget, or the pipeline would run dry.

@@ -166,11 +166,10 @@ fn largest_file(spec: &PipelineSpec) -> u64 {
 pub(crate) fn settings(spec: &PipelineSpec) -> Settings {
     Settings {
         commit_interval: spec.commit.interval,
-        commit_max_documents: spec.commit.max_documents,
         commit_max_bytes: spec.commit.max_bytes,
         sessions: spec.embed.sessions.unwrap_or_else(cores),
         extract_parallel: workers(spec),
-        ..Settings::for_cores(cores())
+        ..Settings::for_cores(cores()).with_commits_of(spec.commit.max_documents)
     }
 }
 

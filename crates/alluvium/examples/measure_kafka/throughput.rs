@@ -21,11 +21,8 @@ use crate::made_up::{self, MadeUp, Plain, Whole};
 const TOPIC: &str = "throughput";
 
 /// The longest that a document waits for its commit, and how many documents make one due.
-const PACES: [(&str, u64, usize); 3] = [
-    ("one commit a second", 1_000, 1_000_000),
-    ("four a second", 250, 1_000_000),
-    ("as by default", 1_000, 4_096),
-];
+const PACES: [(&str, u64, usize); 3] =
+    [("one commit a second", 1_000, 5_000), ("four a second", 250, 5_000), ("as by default", 1_000, 4_096)];
 
 pub(crate) struct Throughput {
     events: usize,
@@ -106,8 +103,7 @@ pub(crate) fn settings(interval: u64, documents: usize) -> Settings {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Settings {
         commit_interval: Duration::from_millis(interval),
-        commit_max_documents: documents,
-        ..Settings::for_cores(cores)
+        ..Settings::for_cores(cores).with_commits_of(documents)
     }
 }
 
