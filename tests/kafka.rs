@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Broker, Pipeline, Process, World, poll, repository};
+use crate::harness::{Broker, Pipeline, Process, World, change_event as event, poll, repository};
 
 const TOPIC: &str = "documents";
 const STAFF: &[&str] = &["group:staff"];
@@ -26,12 +26,6 @@ fn pipeline(broker: &Broker, more: &str) -> &'static str {
 }
 
 const DEFAULT: &str = "default_acl = { readers = [\"group:staff\"] }";
-
-fn event(id: &str, op: &str, version: u64, more: Value) -> String {
-    let mut event = json!({"schema": "alluvium.document_change.v1", "op": op, "id": id, "version": version});
-    event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    event.to_string()
-}
 
 fn upsert(id: &str, version: u64, text: &str) -> String {
     event(id, "upsert", version, json!({"content": {"text": text, "media_type": "text/markdown"}}))

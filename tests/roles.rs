@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::harness::{Broker, Process, Random, World, poll};
+use crate::harness::{Broker, Process, Random, World, change_event as event, poll};
 
 const TOPIC: &str = "documents";
 const PREPARED: &str = "prepared";
@@ -52,12 +52,6 @@ fn start(world: &World, args: &[&str]) -> Process {
     }
     command.env("ALLUVIUM_LOG", std::env::var("CHURN_LOG").unwrap_or_else(|_| "warn".to_owned()));
     Process::start(&mut command)
-}
-
-fn event(id: &str, op: &str, version: u64, more: Value) -> String {
-    let mut event = json!({"schema": "alluvium.document_change.v1", "op": op, "id": id, "version": version});
-    event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    event.to_string()
 }
 
 fn upsert(id: &str, version: u64, text: &str) -> String {

@@ -29,7 +29,7 @@ use tempfile::TempDir;
 
 pub(crate) use broker::Broker;
 pub(crate) use command_names::COMMANDS;
-pub(crate) use events::{EVENT_FILE, EVENTS, event};
+pub(crate) use events::{EVENT_FILE, EVENTS, change_event, event};
 pub(crate) use hits::Hit;
 pub(crate) use home::{Home, home};
 pub(crate) use pdf::pdf;

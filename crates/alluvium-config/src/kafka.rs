@@ -1,7 +1,4 @@
 //! `type = "kafka"`.
-//!
-//! Some properties of librdkafka load a library or run a command (GHSA-g85h-2988-4cv8), and others would
-//! take from the source what it depends on, so that a file may set only those in [`PROPERTIES`].
 
 mod connection;
 mod prepared;
@@ -101,16 +98,18 @@ pub enum OffsetLost {
 }
 
 pub(crate) fn parse_kafka(reader: &Reader<'_>, folder: &Path) -> Result<KafkaSettings, ConfigError> {
+    let connection = parse_connection(reader, folder)?;
+    let topics = parse_list(reader, "topics", TOPICS, topics)?;
     Ok(KafkaSettings {
-        connection: parse_connection(reader, folder)?,
-        topics: parse_list(reader, "topics", TOPICS, topics)?,
+        connection,
+        dead_letter_topic: parse_dead_letter_topic(reader, &topics)?,
+        topics,
         group: reader.required("group", GROUP)?.parse(group)?,
         format: parse_format(reader)?,
         default_acl: parse_acl(reader, "default_acl")?,
         content_roots: parse_content_roots(reader, folder)?,
         max_event_size: size(reader, "max_event_size", 16 << 20, 1)?,
         offset_lost: parse_offset_lost(reader)?,
-        dead_letter_topic: parse_dead_letter_topic(reader)?,
     })
 }
 
@@ -126,10 +125,13 @@ fn is_among(topic: &str, topics: &[Value<String>]) -> bool {
 }
 
 /// Not one that is read: what is refused would be refused again for ever.
-fn parse_dead_letter_topic(reader: &Reader<'_>) -> Result<Option<Value<String>>, ConfigError> {
+fn parse_dead_letter_topic(
+    reader: &Reader<'_>,
+    topics: &[Value<String>],
+) -> Result<Option<Value<String>>, ConfigError> {
     let Some(text) = reader.text("dead_letter_topic", TOPIC)? else { return Ok(None) };
     let dead = text.parse(topic)?;
-    if is_among(&dead, &parse_list(reader, "topics", TOPICS, topics)?) {
+    if is_among(&dead, topics) {
         let expected = "a topic that this source does not read".to_owned();
         let found = quote(dead.written());
         return Err(reader.error("dead_letter_topic", Problem::Wrong { expected, found, nearest: None }));

@@ -172,12 +172,11 @@ pub(crate) async fn maintain(
     let table = create_indexes(role, table.clone()).await?;
     let columns: Vec<&str> = indexes(role).iter().map(|(column, _)| *column).collect();
     let table = match effort {
-        Effort::BesideTraining => table,
-        Effort::Bounded => compact(role, &table, effort).await?,
-        // Fragments of different layers can't be merged.
+        Effort::BesideTraining => add_layers(&table, &columns, effort).await?,
+        Effort::Bounded => add_layers(&compact(role, &table, effort).await?, &columns, effort).await?,
+        // Fragments of different layers can't be merged, so that the layers are merged first.
         Effort::Thorough => compact(role, &add_layers(&table, &columns, effort).await?, effort).await?,
     };
-    let table = add_layers(&table, &columns, effort).await?;
     if role != TableRole::Chunks {
         return Ok(table);
     }

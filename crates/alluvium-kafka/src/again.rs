@@ -6,7 +6,7 @@ use alluvium_core::source::{Room, SourceBatch, SourceError};
 
 use crate::client::{self, Consumer};
 use crate::convert::{Received, event_change};
-use crate::fetch::{message_at, place};
+use crate::fetch::{Place, noted_message, place};
 use crate::log::Log;
 use crate::settings::{KafkaMode, KafkaSpec};
 use crate::topics::Topics;
@@ -14,13 +14,17 @@ use crate::topics::Topics;
 /// Reads the messages that are wanted.
 pub(crate) fn read_again(
     spec: &KafkaSpec,
+    topics: &Topics,
     rules: &EventRules,
     log: &Log,
     wanted: &mut Vec<Again>,
     room: Room,
 ) -> Result<SourceBatch, SourceError> {
     let consumer = client::consumer(spec, KafkaMode::Backfill)?;
-    event::read_again(wanted, room, |again| changes(&consumer, spec, rules, log, again))
+    event::read_again(wanted, room, |again| match place(&again.position) {
+        Some(at) if topics.covers(at.0) => changes(&consumer, spec, rules, log, again, at),
+        _ => Ok(Vec::new()),
+    })
 }
 
 /// What the message that is wanted again says now.
@@ -30,13 +34,10 @@ fn changes(
     rules: &EventRules,
     log: &Log,
     again: &Again,
+    (topic, number, offset): Place<'_>,
 ) -> Result<Vec<DocumentChange>, SourceError> {
-    let Some((topic, number, offset)) = place(&again.position) else { return Ok(Vec::new()) };
-    if !Topics::of(spec)?.covers(topic) {
-        return Ok(Vec::new());
-    }
     let incarnation = log.incarnation(topic, number);
-    let found = message_at(consumer, spec, (topic, number, offset), |message| {
+    let found = noted_message(consumer, spec, (topic, number, offset), |message| {
         let received = Received::of(message, &incarnation);
         let own_id = event_id(&rules.source, &incarnation, offset)?;
         let change = event_change(&received, rules)?;

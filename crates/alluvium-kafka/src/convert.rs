@@ -3,6 +3,7 @@
 use alluvium_connect::event::{EventError, EventRules, event_id};
 use alluvium_core::change::DocumentChange;
 use alluvium_core::hash::Sha256;
+use alluvium_core::id::SourceName;
 use alluvium_core::quarantine::Cause;
 use alluvium_core::source::SourceError;
 use alluvium_core::version::{Version, VersionKind};
@@ -41,6 +42,19 @@ impl<'m> Received<'m> {
         Version { incarnation: self.incarnation.to_owned(), kind: VersionKind::Log, value: self.offset }
     }
 
+    /// Its refusal, under an id of its own.
+    pub(crate) fn refused(
+        &self,
+        error: EventError,
+        source: &SourceName,
+        hash: Option<Sha256>,
+    ) -> Result<DocumentChange, SourceError> {
+        let Self { topic, partition, offset, .. } = self;
+        let detail = format!("topic {topic}, partition {partition}, offset {offset}: {}", error.detail);
+        let id = event_id(source, self.incarnation, *offset)?;
+        Ok(EventError { detail, ..error }.refused(id, self.log_version(), self.position(), hash))
+    }
+
     /// The place, for people and for the quarantine.
     pub(crate) fn position(&self) -> String {
         format!("{}/{}/{}", self.topic, self.partition, self.offset)
@@ -64,12 +78,8 @@ pub(crate) fn event_change(
         }
         Err(error) => {
             let error = error.for_good(&rules.source)?;
-            let Received { topic, partition, offset, .. } = message;
-            let detail = format!("topic {topic}, partition {partition}, offset {offset}: {}", error.detail);
-            let id = event_id(&rules.source, message.incarnation, *offset)?;
             let hash = message.value.filter(|_| error.cause != Cause::TooLarge).map(Sha256::of);
-            let error = EventError { detail, ..error };
-            Ok(error.refused(id, message.log_version(), message.position(), hash))
+            message.refused(error, &rules.source, hash)
         }
     }
 }

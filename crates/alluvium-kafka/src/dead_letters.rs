@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use rdkafka::Message as _;
 
 use crate::client::{self, Consumer};
-use crate::fetch::{message_at, place};
+use crate::fetch::{noted_message, place};
 use crate::producer::{Outgoing, Producer};
 use crate::settings::{KafkaMode, KafkaSpec};
 
@@ -119,7 +119,7 @@ fn copy_of(consumer: &Consumer, spec: &KafkaSpec, letter: Letter) -> Result<Outg
             let key = message.key().filter(|key| key.len() <= MOST_KEY);
             (owned(key), owned(message.payload().filter(|value| value.len() <= MOST)))
         };
-        (key, value) = message_at(consumer, spec, (topic, number, offset), both)?.unwrap_or_default();
+        (key, value) = noted_message(consumer, spec, (topic, number, offset), both)?.unwrap_or_default();
     }
     Ok(Outgoing { key, value, headers })
 }

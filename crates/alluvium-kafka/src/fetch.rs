@@ -15,17 +15,31 @@ use crate::settings::KafkaSpec;
 /// How long one message may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What `read` makes of the message at an offset; `None` where the log has none there, or none any more.
-/// The consumer is moved there from wherever it was.
-pub(crate) fn message_at<T>(
+/// A topic, a partition and an offset.
+pub(crate) type Place<'p> = (&'p str, i32, u64);
+
+/// What `read` makes of the message at a place that somebody noted; `None` where there is none, or none any
+/// more, or not even the topic.
+pub(crate) fn noted_message<T>(
     consumer: &Consumer,
     spec: &KafkaSpec,
-    (topic, number, offset): (&str, i32, u64),
+    place: Place<'_>,
     read: impl FnOnce(&BorrowedMessage<'_>) -> T,
 ) -> Result<Option<T>, SourceError> {
+    let (topic, number, _) = place;
     if !client::has_partition(consumer, spec, topic, number)? {
         return Ok(None);
     }
+    message_at(consumer, spec, place, read)
+}
+
+/// The same in a partition that is known to be there. The consumer is moved there from wherever it was.
+pub(crate) fn message_at<T>(
+    consumer: &Consumer,
+    spec: &KafkaSpec,
+    (topic, number, offset): Place<'_>,
+    read: impl FnOnce(&BorrowedMessage<'_>) -> T,
+) -> Result<Option<T>, SourceError> {
     let (low, high) = client::bounds(consumer, spec, topic, number)?;
     if !(low..high).contains(&offset) {
         return Ok(None);
@@ -50,7 +64,7 @@ pub(crate) fn message_at<T>(
 }
 
 /// A position is a topic, a partition and an offset.
-pub(crate) fn place(position: &str) -> Option<(&str, i32, u64)> {
+pub(crate) fn place(position: &str) -> Option<Place<'_>> {
     let (rest, offset) = position.rsplit_once('/')?;
     let (topic, number) = rest.rsplit_once('/')?;
     Some((topic, number.parse().ok()?, offset.parse().ok()?))

@@ -99,7 +99,7 @@ impl Worker {
         let backfill = (mode == KafkaMode::Backfill).then(|| Backfill::new(&topics.names()));
         let (failed, ended, paused, now) = (None, false, false, Instant::now());
         let (asked_at, looked_at) = (now, now);
-        let mut worker = Self {
+        let worker = Self {
             spec,
             topics,
             topics_looked_at: None,
@@ -126,7 +126,7 @@ impl Worker {
     }
 
     /// Joins the group for the topics that are known, where others may read them, too.
-    fn subscribe(&mut self) -> Result<(), SourceError> {
+    fn subscribe(&self) -> Result<(), SourceError> {
         if !matches!(self.mode, KafkaMode::Follow | KafkaMode::Share) {
             return Ok(());
         }
@@ -185,7 +185,7 @@ impl Worker {
             return Some(Ok(None));
         }
         if let Some(rules) = self.intake.rules().filter(|_| !self.again.is_empty()) {
-            let batch = read_again(&self.spec, rules, &self.intake.log, &mut self.again, room);
+            let batch = read_again(&self.spec, &self.topics, rules, &self.intake.log, &mut self.again, room);
             match batch {
                 Ok(batch) if batch.changes.is_empty() => {}
                 batch => return Some(batch.map(Some)),

@@ -1,6 +1,6 @@
 //! A message of the topic → a change for the committer.
 
-use alluvium_connect::event::{EventError, event_id};
+use alluvium_connect::event::EventError;
 use alluvium_core::access::AclError;
 use alluvium_core::change::{AccessChange, ContentChange, DocumentChange};
 use alluvium_core::document::{Prepared, PreparedContent};
@@ -43,18 +43,8 @@ impl Reader {
             return Ok(None);
         }
         let read = self.read(received)?;
-        Ok(Some(match read {
-            Ok(change) => change,
-            Err(error) => {
-                let Received { topic, partition, offset, .. } = received;
-                let detail =
-                    format!("topic {topic}, partition {partition}, offset {offset}: {}", error.detail);
-                let id = event_id(&self.source, received.incarnation, *offset)?;
-                let hash = received.value.map(Sha256::of);
-                let error = EventError { detail, ..error };
-                error.refused(id, received.log_version(), received.position(), hash)
-            }
-        }))
+        let refused = |error| received.refused(error, &self.source, received.value.map(Sha256::of));
+        read.or_else(refused).map(Some)
     }
 
     fn read(&mut self, received: &Received<'_>) -> Result<Result<DocumentChange, EventError>, SourceError> {

@@ -6,11 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alluvium_core::clock::SystemClock;
-use alluvium_core::commit::{Batch, CommitError, Committed, IndexWriter};
-use alluvium_index::Writer;
 use alluvium_kafka::{KafkaMode, KafkaSource};
 use alluvium_runtime::{FollowSettings, Health, HealthSnapshot, NoProgress, Pipeline, SourceRun, follow};
-use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +16,7 @@ use crate::Result;
 use crate::broker;
 use crate::made_up::{self, MadeUp, Plain, Whole};
 use crate::throughput::settings;
+use crate::watched::{Commit, Watched};
 
 const TOPIC: &str = "latency";
 /// How long events are sent.
@@ -29,13 +27,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) async fn measure(broker: &str, folder: &Path, rate: f64, most: usize) -> Result<Value> {
     broker::create(broker, TOPIC).await?;
     let spec = made_up::source(broker, TOPIC, "latency")?;
-    let mut writer = made_up::writer(&folder.join("latency")).await?;
+    let writer = made_up::writer(&folder.join("latency")).await?;
     let lookup = writer.lookup();
     let source = KafkaSource::new(spec, KafkaMode::Follow, BTreeMap::new(), vec![], Arc::new(SystemClock))?;
     let events = ((rate * SECONDS) as usize).min(most).max(1);
     let cancel = CancellationToken::new();
-    let mut watched =
-        Watched { writer: &mut writer, latencies: Vec::new(), wanted: events, done: cancel.clone() };
+    let (mut latencies, done) = (Vec::new(), cancel.clone());
+    let tell = |commit: Commit| {
+        let now = Timestamp::now();
+        latencies.extend(commit.times.iter().map(|time| now.duration_since(*time).as_secs_f64()));
+        if latencies.len() >= events {
+            done.cancel();
+        }
+    };
+    let mut watched = Watched { writer, tell };
     let sending = tokio::task::spawn_blocking({
         let (broker, cancel) = (broker.to_owned(), cancel.clone());
         move || send(&broker, events, rate, &cancel)
@@ -58,7 +63,6 @@ pub(crate) async fn measure(broker: &str, folder: &Path, rate: f64, most: usize)
     );
     tokio::time::timeout(Duration::from_secs_f64(SECONDS) + PATIENCE, run).await??;
     sending.await??;
-    let mut latencies = watched.latencies;
     latencies.sort_by(f64::total_cmp);
     let at =
         |percent: usize| latencies.get((latencies.len() * percent / 100).min(latencies.len() - 1)).copied();
@@ -86,41 +90,6 @@ fn send(broker: &str, events: usize, rate: f64, cancel: &CancellationToken) -> R
         broker::send(&producer, TOPIC, &id, &event.replacen('{', &time, 1))?;
     }
     broker::flush(&producer)
-}
-
-/// A writer that notes when an event was published.
-struct Watched<'w> {
-    writer: &'w mut Writer,
-    latencies: Vec<f64>,
-    wanted: usize,
-    done: CancellationToken,
-}
-
-#[async_trait]
-impl IndexWriter for Watched<'_> {
-    async fn commit(&mut self, batch: Batch) -> std::result::Result<Committed, CommitError> {
-        let times: Vec<Timestamp> =
-            batch.changes.iter().filter_map(|change| change.origin.event_time).collect();
-        let committed = self.writer.commit(batch).await?;
-        let now = Timestamp::now();
-        self.latencies.extend(times.into_iter().map(|time| now.duration_since(time).as_secs_f64()));
-        if self.latencies.len() >= self.wanted {
-            self.done.cancel();
-        }
-        Ok(committed)
-    }
-
-    async fn maintain(&mut self) -> std::result::Result<(), CommitError> {
-        self.writer.maintain().await
-    }
-
-    async fn tend(&mut self) -> std::result::Result<(), CommitError> {
-        self.writer.tend().await
-    }
-
-    async fn superseded(&self) -> std::result::Result<bool, CommitError> {
-        self.writer.superseded().await
-    }
 }
 
 pub(crate) struct Nobody;

@@ -10,6 +10,7 @@ mod follow;
 mod made_up;
 mod preparers;
 mod throughput;
+mod watched;
 
 use std::error::Error;
 use std::path::Path;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use alluvium_core::clock::SystemClock;
-use alluvium_core::commit::{Batch, CommitError, Committed, IndexWriter, VectorLookup, VectorsByDocument};
+use alluvium_core::commit::{CommitError, VectorLookup, VectorsByDocument};
 use alluvium_core::id::DocId;
 use alluvium_kafka::{KafkaMode, KafkaSource, PreparedTopic, PreparedTopicSpec};
 use alluvium_runtime::{FollowSettings, NoProgress, Pipeline, Settings, SourceRun, follow};
@@ -20,6 +20,7 @@ use crate::broker::{self, PARTITIONS, connection};
 use crate::follow::Nobody;
 use crate::made_up::{self, MadeUp, Plain, Whole};
 use crate::throughput::settings;
+use crate::watched::{Commit, Watched};
 
 /// What the model takes for a text, in each of so many sessions.
 const EMBEDDING: Duration = Duration::from_millis(10);
@@ -104,7 +105,10 @@ impl Preparer {
         let connection = connection(&self.broker);
         let topic = PreparedTopicSpec { connection, topic: self.prepared, max_message_size: 900 << 10 };
         let topic = PreparedTopic::new(&topic, fingerprint.hash(), fingerprint.generation()?)?;
-        let mut counted = Counted { topic, done: self.done };
+        let done = self.done;
+        let tell = |commit: Commit| {
+            done.fetch_add(commit.changes, Ordering::Relaxed);
+        };
         follow(
             Pipeline {
                 sources: vec![SourceRun { source: Box::new(source), record_first_scan: false }],
@@ -112,7 +116,7 @@ impl Preparer {
                 chunker: Arc::new(Whole),
                 model: Arc::new(MadeUp::after(EMBEDDING)),
                 lookup: Arc::new(NoVectors),
-                writer: &mut counted,
+                writer: &mut Watched { writer: topic, tell },
                 fingerprint: fingerprint.hash(),
                 settings: Settings { sessions: SESSIONS, ..settings(100, 256) },
                 progress: Arc::new(NoProgress),
@@ -123,34 +127,6 @@ impl Preparer {
         )
         .await?;
         Ok(())
-    }
-}
-
-/// Counts what is written to the topic.
-struct Counted {
-    topic: PreparedTopic,
-    done: Arc<AtomicUsize>,
-}
-
-#[async_trait]
-impl IndexWriter for Counted {
-    async fn commit(&mut self, batch: Batch) -> std::result::Result<Committed, CommitError> {
-        let changes = batch.changes.len();
-        let committed = self.topic.commit(batch).await?;
-        self.done.fetch_add(changes, Ordering::Relaxed);
-        Ok(committed)
-    }
-
-    async fn maintain(&mut self) -> std::result::Result<(), CommitError> {
-        Ok(())
-    }
-
-    async fn tend(&mut self) -> std::result::Result<(), CommitError> {
-        Ok(())
-    }
-
-    async fn superseded(&self) -> std::result::Result<bool, CommitError> {
-        Ok(false)
     }
 }
 

@@ -6,17 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alluvium_core::clock::SystemClock;
-use alluvium_core::commit::{Batch, CommitError, Committed, IndexWriter};
-use alluvium_index::Writer;
 use alluvium_kafka::{KafkaMode, KafkaSource};
 use alluvium_runtime::{NoProgress, Pipeline, Settings, SourceRun, backfill};
-use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::Result;
 use crate::broker;
 use crate::made_up::{self, MadeUp, Plain, Whole};
+use crate::watched::{Commit, Watched};
 
 const TOPIC: &str = "throughput";
 
@@ -76,26 +74,29 @@ pub(crate) async fn measure(broker: &str, folder: &Path, events: usize) -> Resul
 async fn load(broker: &str, root: &Path, interval: u64, documents: usize) -> Result<(f64, Cost)> {
     let spec = made_up::source(broker, TOPIC, "throughput")?;
     let clock = Arc::new(SystemClock);
-    let mut writer = made_up::writer(root).await?;
+    let writer = made_up::writer(root).await?;
     let lookup = writer.lookup();
     let start = Instant::now();
     let source = KafkaSource::new(spec, KafkaMode::Backfill, BTreeMap::new(), vec![], clock)?;
-    let mut timed = Timed { writer: &mut writer, commits: 0, seconds: 0.0 };
+    let mut cost = Cost { commits: 0, in_commits: 0.0 };
+    let tell = |commit: Commit| {
+        cost.commits += 1;
+        cost.in_commits += commit.seconds;
+    };
     backfill(Pipeline {
         sources: vec![SourceRun { source: Box::new(source), record_first_scan: true }],
         extractor: Arc::new(Plain),
         chunker: Arc::new(Whole),
         model: Arc::new(MadeUp::after(Duration::ZERO)),
         lookup,
-        writer: &mut timed,
+        writer: &mut Watched { writer, tell },
         fingerprint: made_up::fingerprint().hash(),
         settings: settings(interval, documents),
         progress: Arc::new(NoProgress),
         cancel: CancellationToken::new(),
     })
     .await?;
-    let committed = Cost { commits: timed.commits, in_commits: timed.seconds };
-    Ok((start.elapsed().as_secs_f64(), committed))
+    Ok((start.elapsed().as_secs_f64(), cost))
 }
 
 /// As the program has them on this machine, but for the paces.
@@ -104,35 +105,5 @@ pub(crate) fn settings(interval: u64, documents: usize) -> Settings {
     Settings {
         commit_interval: Duration::from_millis(interval),
         ..Settings::for_cores(cores).with_commits_of(documents)
-    }
-}
-
-/// A writer that says how long it took.
-struct Timed<'w> {
-    writer: &'w mut Writer,
-    commits: u64,
-    seconds: f64,
-}
-
-#[async_trait]
-impl IndexWriter for Timed<'_> {
-    async fn commit(&mut self, batch: Batch) -> std::result::Result<Committed, CommitError> {
-        let start = Instant::now();
-        let committed = self.writer.commit(batch).await;
-        self.commits += 1;
-        self.seconds += start.elapsed().as_secs_f64();
-        committed
-    }
-
-    async fn maintain(&mut self) -> std::result::Result<(), CommitError> {
-        self.writer.maintain().await
-    }
-
-    async fn tend(&mut self) -> std::result::Result<(), CommitError> {
-        self.writer.tend().await
-    }
-
-    async fn superseded(&self) -> std::result::Result<bool, CommitError> {
-        self.writer.superseded().await
     }
 }
