@@ -94,8 +94,26 @@ pub enum AccessChange {
         /// The list, canonical.
         acl: Acl,
     },
-    /// There should be a list and it can't be read, or there is none at all: the document is hidden.
-    Unreadable(Refusal),
+    /// There should be a list and it can't be read, or there is none at all: the document is hidden, unless
+    /// a list of this version or a newer one is known.
+    Unreadable {
+        /// The version that the list would have.
+        #[serde(default = "Version::observed")]
+        version: Version,
+        /// What is wrong with it.
+        #[serde(flatten)]
+        refusal: Refusal,
+    },
+}
+
+impl AccessChange {
+    /// The version of the list, where there is or should be one.
+    pub fn version(&self) -> Option<&Version> {
+        match self {
+            Self::Unsaid { .. } => None,
+            Self::Declared { version, .. } | Self::Unreadable { version, .. } => Some(version),
+        }
+    }
 }
 
 /// Where a change came from.

@@ -17,10 +17,6 @@ pub struct Folded {
     /// Changes that are refused beside one that goes on: the batch holds content for their document that
     /// must be served, and they must not be lost.
     pub refused: Vec<(Prepared, Refusal)>,
-    /// By document id, the access halves that came before the one that goes on, in their order, where one of
-    /// them all can't be read. What such a list hides depends on the versions around it and on what is
-    /// known, so that only one after the other they come to what they would have come to alone.
-    pub before: HashMap<String, Vec<AccessChange>>,
 }
 
 /// Folds changes, in the order in which they came. Each half folds alone: the later one wins unless its
@@ -31,7 +27,7 @@ pub fn fold(changes: Vec<Prepared>) -> Folded {
     for change in changes {
         let place = places.get(change.doc_id.as_str()).copied();
         match place.and_then(|i| folded.changes.get_mut(i)) {
-            Some(earlier) => merge(earlier, change, &mut folded.refused, &mut folded.before),
+            Some(earlier) => merge(earlier, change, &mut folded.refused),
             None => {
                 places.insert(change.doc_id.as_str().to_owned(), folded.changes.len());
                 folded.changes.push(change);
@@ -51,12 +47,7 @@ enum Winner {
     LaterBeside(Refusal),
 }
 
-fn merge(
-    earlier: &mut Prepared,
-    mut later: Prepared,
-    refused: &mut Vec<(Prepared, Refusal)>,
-    before: &mut HashMap<String, Vec<AccessChange>>,
-) {
+fn merge(earlier: &mut Prepared, mut later: Prepared, refused: &mut Vec<(Prepared, Refusal)>) {
     match content_winner(&later.content, &earlier.content) {
         Winner::Earlier => {}
         Winner::EarlierAgainst(refusal) => refused.push((content_of(&mut later), refusal)),
@@ -70,13 +61,6 @@ fn merge(
             (earlier.content, earlier.origin) = (content, origin);
         }
     }
-    let id = later.doc_id.as_str();
-    if !matches!(later.access, AccessChange::Unsaid { .. })
-        && (before.contains_key(id) || is_unreadable(&later.access) || is_unreadable(&earlier.access))
-    {
-        let earlier = std::mem::replace(&mut earlier.access, later.access);
-        return before.entry(id.to_owned()).or_default().push(earlier);
-    }
     match access_winner(&later.access, &earlier.access) {
         Winner::Earlier => {}
         Winner::EarlierAgainst(refusal) => {
@@ -84,10 +68,6 @@ fn merge(
         }
         _ => earlier.access = later.access,
     }
-}
-
-fn is_unreadable(access: &AccessChange) -> bool {
-    matches!(access, AccessChange::Unreadable(_))
 }
 
 /// Whether content that goes on makes good for content that was refused before it.
@@ -128,14 +108,16 @@ fn content_winner(later: &PreparedContent, earlier: &PreparedContent) -> Winner 
 }
 
 fn access_winner(later: &AccessChange, earlier: &AccessChange) -> Winner {
-    use AccessChange::{Declared, Unsaid};
-    match (later, earlier) {
-        (Unsaid { .. }, _) => Winner::Earlier,
-        (Declared { version: l, acl: a }, Declared { version: e, acl: b }) => match l.order(e) {
-            Some(Ordering::Less) => Winner::Earlier,
-            Some(Ordering::Equal) if a != b => Winner::EarlierAgainst(conflict(Stage::Access, l)),
-            _ => Winner::Later,
-        },
+    use AccessChange::{Declared, Unreadable};
+    let Some(l) = later.version() else { return Winner::Earlier };
+    let order = earlier.version().and_then(|e| l.order(e));
+    match (order, later, earlier) {
+        (Some(Ordering::Less), ..) => Winner::Earlier,
+        (Some(Ordering::Equal), Declared { acl: a, .. }, Declared { acl: b, .. }) if a != b => {
+            Winner::EarlierAgainst(conflict(Stage::Access, l))
+        }
+        // What can't be read gives way to a list of the same version.
+        (Some(Ordering::Equal), Unreadable { .. }, Declared { .. }) => Winner::Earlier,
         _ => Winner::Later,
     }
 }

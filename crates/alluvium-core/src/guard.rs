@@ -11,7 +11,8 @@
 //! | newer | touch (the version moves), or applied | applied |
 //! | no order | unchanged, or applied | applied |
 //!
-//! An erased id refuses everything.
+//! An erased id refuses everything. An access list that can't be read has a version, too, and no hash: over
+//! an older list it hides the document, and gives way to a list of its own version.
 
 use std::cmp::Ordering;
 
@@ -38,10 +39,8 @@ impl Known {
     pub fn is_beyond(&self, change: &Prepared) -> bool {
         let erased = self.policy.as_ref().is_some_and(Policy::is_erased);
         let content = change.content.version().and_then(|version| order_to_known(self, version));
-        let access = match (&change.access, &self.policy) {
-            (AccessChange::Declared { version, .. }, Some(policy)) => version.order(&policy.acl_version),
-            _ => None,
-        };
+        let access = change.access.version().zip(self.policy.as_ref());
+        let access = access.and_then(|(version, policy)| version.order(&policy.acl_version));
         erased || content == Some(Ordering::Less) || access == Some(Ordering::Less)
     }
 }
@@ -93,7 +92,12 @@ pub enum AccessVerdict {
         version: Version,
     },
     /// Nobody may read, and the refusal is quarantined.
-    Hide(Refusal),
+    Hide {
+        /// What can't be read.
+        refusal: Refusal,
+        /// Its version.
+        version: Version,
+    },
     /// Nothing is known and nothing was said: the change can't be applied.
     Missing,
     /// The change is refused, what is known stays.
@@ -171,7 +175,12 @@ pub fn judge_access(known: &Known, access: &AccessChange) -> AccessVerdict {
             AccessVerdict::Set { acl: acl.clone(), version: Version::observed() }
         }
         (AccessChange::Unsaid { default: None }, None) => AccessVerdict::Missing,
-        (AccessChange::Unreadable(refusal), _) => AccessVerdict::Hide(refusal.clone()),
+        (AccessChange::Unreadable { version, .. }, Some(policy)) if is_readable_at(policy, version) => {
+            AccessVerdict::Keep
+        }
+        (AccessChange::Unreadable { version, refusal }, _) => {
+            AccessVerdict::Hide { refusal: refusal.clone(), version: version.clone() }
+        }
         (AccessChange::Declared { version, acl }, None) => {
             AccessVerdict::Set { acl: acl.clone(), version: version.clone() }
         }
@@ -179,12 +188,23 @@ pub fn judge_access(known: &Known, access: &AccessChange) -> AccessVerdict {
     }
 }
 
+/// Whether what is known makes up for a list of this version that can't be read.
+fn is_readable_at(policy: &Policy, version: &Version) -> bool {
+    match version.order(&policy.acl_version) {
+        Some(Ordering::Less) => true,
+        Some(Ordering::Equal) => !policy.acl_unreadable,
+        _ => false,
+    }
+}
+
 fn judge_declared(policy: &Policy, version: &Version, acl: &Acl) -> AccessVerdict {
-    let same = policy.acl == *acl;
+    let same = policy.acl == *acl && !policy.acl_unreadable;
     match version.order(&policy.acl_version) {
         Some(Ordering::Less) => AccessVerdict::Keep,
         Some(Ordering::Equal) if same => AccessVerdict::Keep,
-        Some(Ordering::Equal) => AccessVerdict::Refuse(conflict(Stage::Access, version)),
+        Some(Ordering::Equal) if !policy.acl_unreadable => {
+            AccessVerdict::Refuse(conflict(Stage::Access, version))
+        }
         // The same list under a first version is more than is known: an older one must not look new after it.
         None if same && version.kind == VersionKind::Observed => AccessVerdict::Keep,
         _ => AccessVerdict::Set { acl: acl.clone(), version: version.clone() },

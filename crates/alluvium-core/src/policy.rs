@@ -14,6 +14,9 @@ pub struct Policy {
     pub acl: Acl,
     /// Its version.
     pub acl_version: Version,
+    /// The list of this version can't be read, so that nobody may read the document. A list of the very same
+    /// version that can be read is believed.
+    pub acl_unreadable: bool,
     /// When it was deleted, if it is.
     pub deleted: Option<Tombstone>,
     /// Its last erasure, also when that was undone.
@@ -41,6 +44,11 @@ pub struct Erasure {
 }
 
 impl Policy {
+    /// A list of a document that was never deleted.
+    pub fn new(acl: Acl, acl_version: Version) -> Self {
+        Self { acl, acl_version, acl_unreadable: false, deleted: None, erased: None }
+    }
+
     /// Erases the document: its content is gone for good, and so is its id until that is undone. `content`
     /// is the version of its content row.
     pub fn erase(&mut self, seq: u64, content: Option<Version>) {
@@ -83,7 +91,7 @@ mod tests {
         let who = Principals::new(["a".to_owned()]).unwrap();
         let erased = |undone_seq| Some(Erasure { seq: 5, undone_seq, version: Version::observed() });
         let mut policy =
-            Policy { acl, acl_version: Version::observed(), deleted: None, erased: erased(None) };
+            Policy { deleted: None, erased: erased(None), ..Policy::new(acl, Version::observed()) };
         assert!(policy.is_erased() && !policy.admits(&who, 4) && !policy.admits(&who, 9));
         policy.erased = erased(Some(7));
         assert!(!policy.is_erased() && !policy.admits(&who, 4) && policy.admits(&who, 9));
@@ -94,8 +102,7 @@ mod tests {
     #[test]
     fn an_erasure_remembers_the_newest_version() {
         let v = |value| Version { incarnation: String::new(), kind: VersionKind::Producer, value };
-        let mut policy =
-            Policy { acl: Acl::nobody(), acl_version: Version::observed(), deleted: None, erased: None };
+        let mut policy = Policy::new(Acl::nobody(), Version::observed());
         let version = |policy: &Policy| policy.erased.as_ref().map(|erasure| erasure.version.clone());
         policy.deleted = Some(Tombstone { seq: 1, version: v(7) });
         policy.erase(2, Some(v(5)));

@@ -142,10 +142,9 @@ mod tests {
 
     fn policy(deleted: bool, erased: Option<Option<u64>>) -> Policy {
         Policy {
-            acl: Acl::nobody(),
-            acl_version: Version::observed(),
             deleted: deleted.then(|| Tombstone { seq: 7, version: Version::observed() }),
             erased: erased.map(|undone_seq| Erasure { seq: 7, undone_seq, version: Version::observed() }),
+            ..Policy::new(Acl::nobody(), Version::observed())
         }
     }
 

@@ -162,8 +162,7 @@ pub(crate) fn plan(folded: Folded, facts: &HashMap<String, Facts>, context: &Con
     for change in folded.changes {
         let id = change.doc_id.as_str();
         let facts = facts.get(id).unwrap_or(&nothing);
-        let before = folded.before.get(id).map(Vec::as_slice).unwrap_or_default();
-        Planner { plan: &mut plan, context, facts, known: facts.known()?, before }.change(change)?;
+        Planner { plan: &mut plan, context, facts, known: facts.known()? }.change(change)?;
     }
     Ok(plan)
 }
@@ -174,8 +173,6 @@ struct Planner<'a> {
     context: &'a Context,
     facts: &'a Facts,
     known: Known,
-    /// Access halves that came before that of the change.
-    before: &'a [AccessChange],
 }
 
 impl Planner<'_> {
@@ -184,9 +181,9 @@ impl Planner<'_> {
             self.plan.counts.unchanged += 1;
             return Ok(());
         }
-        let (access, listed) = self.judge_accesses(&change.access);
+        let access = judge_access(&self.known, &change.access);
         let content = self.judge_with_access(&change, &access);
-        let policy = self.policy_after(listed, &change, &content, &access);
+        let policy = self.policy_after(&change, &content, &access);
         self.refusals(&change, &content, &access);
         self.policy(&change, policy.as_ref());
         let acl = policy.map_or_else(Acl::nobody, |p| p.acl);
@@ -216,26 +213,14 @@ impl Planner<'_> {
         }
     }
 
-    /// The verdict over the access halves, one after the other, and the policy that they leave. One that
-    /// changes nothing takes nothing from what came before it.
-    fn judge_accesses(&self, last: &AccessChange) -> (AccessVerdict, Option<Policy>) {
-        let mut known = self.known.clone();
-        let mut verdict = AccessVerdict::Keep;
-        for access in self.before.iter().chain([last]) {
-            let next = judge_access(&known, access);
-            obey(&mut known.policy, &next);
-            verdict = if next == AccessVerdict::Keep { verdict } else { next };
-        }
-        (verdict, known.policy)
-    }
-
     fn policy_after(
         &self,
-        mut policy: Option<Policy>,
         change: &Prepared,
         content: &ContentVerdict,
         access: &AccessVerdict,
     ) -> Option<Policy> {
+        let mut policy = self.known.policy.clone();
+        obey(&mut policy, access);
         // A tombstone needs a row. A refusal does not: without one nobody may read either, and the source's
         // default can still be taken once there is one.
         if *access == AccessVerdict::Missing && *content == ContentVerdict::Delete {
@@ -259,7 +244,7 @@ impl Planner<'_> {
             _ => None,
         };
         let access_refusal = match access {
-            AccessVerdict::Hide(r) | AccessVerdict::Refuse(r) => {
+            AccessVerdict::Hide { refusal: r, .. } | AccessVerdict::Refuse(r) => {
                 Some(r).filter(|r| Some(*r) != content_refusal)
             }
             _ => None,
@@ -407,10 +392,14 @@ fn is_older(content: &PreparedContent, item: &QuarantineRow) -> bool {
 fn obey(policy: &mut Option<Policy>, access: &AccessVerdict) {
     match access {
         AccessVerdict::Set { acl, version } => set_acl(policy, acl.clone(), version.clone()),
-        // The version stays: an older list that comes again must not look new beside one that can't be read.
-        AccessVerdict::Hide(_) if !Fault::GuardKeepsUnreadable.is_on() => {
-            let version = policy.as_ref().map_or_else(Version::observed, |p| p.acl_version.clone());
-            set_acl(policy, Acl::nobody(), version);
+        AccessVerdict::Hide { version, .. } if !Fault::GuardKeepsUnreadable.is_on() => {
+            // A file's list has no version, and must not make what an event said look old.
+            let known = policy.as_ref().map(|p| &p.acl_version);
+            let version = known.filter(|_| version.kind == VersionKind::Observed).unwrap_or(version);
+            set_acl(policy, Acl::nobody(), version.clone());
+            if let Some(policy) = policy {
+                policy.acl_unreadable = true;
+            }
         }
         _ => {}
     }
@@ -418,7 +407,9 @@ fn obey(policy: &mut Option<Policy>, access: &AccessVerdict) {
 
 fn set_acl(policy: &mut Option<Policy>, acl: Acl, acl_version: Version) {
     match policy {
-        Some(policy) => (policy.acl, policy.acl_version) = (acl, acl_version),
-        None => *policy = Some(Policy { acl, acl_version, deleted: None, erased: None }),
+        Some(policy) => {
+            (policy.acl, policy.acl_version, policy.acl_unreadable) = (acl, acl_version, false);
+        }
+        None => *policy = Some(Policy::new(acl, acl_version)),
     }
 }

@@ -198,6 +198,20 @@ pub(crate) fn version_text(version: &Version) -> String {
     serde_json::to_string(version).unwrap_or_default()
 }
 
+/// The version of an access list as the table of policies holds it: with what is not known by the list alone.
+#[derive(Serialize, Deserialize)]
+struct AclVersion {
+    #[serde(flatten)]
+    version: Version,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unreadable: bool,
+}
+
+fn acl_version_text(policy: &Policy) -> String {
+    let version = AclVersion { version: policy.acl_version.clone(), unreadable: policy.acl_unreadable };
+    serde_json::to_string(&version).unwrap_or_default()
+}
+
 fn bad(table: &str, what: &str, value: &str) -> IndexError {
     IndexError::Shape { table: table.to_owned(), message: format!("{what} {value:?} can't be read") }
 }
@@ -229,7 +243,7 @@ impl PolicyRow {
             classification: policy.acl.classification.clone(),
             tenant: policy.acl.tenant.clone(),
             acl_hash: policy.acl.hash().into(),
-            acl_version: version_text(&policy.acl_version),
+            acl_version: acl_version_text(policy),
             deleted_seq: deleted.map(|t| seq_i64(t.seq)),
             deleted_version: deleted.map(|t| version_text(&t.version)),
             erased_seq: erased.map(|e| seq_i64(e.seq)),
@@ -255,6 +269,8 @@ impl PolicyRow {
             undone_seq: self.erasure_undone_seq.map(i64::unsigned_abs),
             version: erased_version.unwrap_or_else(Version::observed),
         });
+        let listed: AclVersion = serde_json::from_str(&self.acl_version)
+            .map_err(|_| bad("policy", "the version", &self.acl_version))?;
         Ok(Policy {
             acl: Acl {
                 readers: self.acl_readers.clone(),
@@ -262,7 +278,8 @@ impl PolicyRow {
                 tenant: self.tenant.clone(),
                 classification: self.classification.clone(),
             },
-            acl_version: version("policy", &self.acl_version)?,
+            acl_version: listed.version,
+            acl_unreadable: listed.unreadable,
             deleted,
             erased,
         })

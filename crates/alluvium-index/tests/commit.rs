@@ -8,6 +8,7 @@ use alluvium_core::clock::SystemClock;
 use alluvium_core::commit::{Batch, IndexWriter};
 use alluvium_core::id::{DocId, PipelineName};
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
+use alluvium_core::version::Version;
 use alluvium_index::{ErrorKind, Index, SearchMode, Upkeep};
 use common::{
     Ask, access_only, acl, commit, delete, denying, found, open_writer, options, refused, upsert, vector,
@@ -94,7 +95,10 @@ async fn an_access_change_moves_rows_with_their_vectors() {
 async fn an_access_list_that_cannot_be_read_hides() {
     let dir = tempfile::tempdir().unwrap();
     let mut w = writer(dir.path()).await;
-    let broken = || AccessChange::Unreadable(Refusal::new(Stage::Access, Cause::BadAccessList, "line 1"));
+    let broken = || AccessChange::Unreadable {
+        version: Version::observed(),
+        refusal: Refusal::new(Stage::Access, Cause::BadAccessList, "line 1"),
+    };
     commit(&mut w, vec![upsert("s/a", "one", acl(&["g"]))]).await;
     let changes = vec![
         access_only("s/a", broken()),

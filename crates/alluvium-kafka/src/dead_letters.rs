@@ -76,7 +76,7 @@ impl<'w, W> DeadLetters<'w, W> {
 fn letter(change: &Prepared) -> Option<Letter> {
     let refusal = match (&change.content, &change.access) {
         (PreparedContent::Refused(content), _) => &content.refusal,
-        (_, AccessChange::Unreadable(refusal)) => refusal,
+        (_, AccessChange::Unreadable { refusal, .. }) => refusal,
         _ => return None,
     };
     let (document, position) = (change.doc_id.to_string(), change.origin.position.clone());

@@ -261,7 +261,10 @@ fn access(acl: Option<shape::Acl>, version: &Version, rules: &EventRules, op: Op
     };
     match Acl::from(acl).canonical() {
         Ok(acl) => AccessChange::Declared { version: version.clone(), acl },
-        Err(e) => AccessChange::Unreadable(Refusal::new(Stage::Access, Cause::BadAccessList, e)),
+        Err(e) => AccessChange::Unreadable {
+            version: version.clone(),
+            refusal: Refusal::new(Stage::Access, Cause::BadAccessList, e),
+        },
     }
 }
 

@@ -90,7 +90,7 @@ fn access_alone() {
     );
     let bad = json!({"op": "acl", "content": null, "acl": {"readers": [" a"]}});
     let change = parse(&event(bad)).unwrap();
-    let AccessChange::Unreadable(refusal) = &change.access else { panic!("it falls back") };
+    let AccessChange::Unreadable { refusal, .. } = &change.access else { panic!("it falls back") };
     assert_eq!(refusal.cause, Cause::BadAccessList);
 }
 

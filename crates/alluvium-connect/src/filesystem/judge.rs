@@ -50,8 +50,8 @@ fn same_access(known: &KnownDocument, access: &AccessChange, lists: &mut ListHas
     match (access, &known.acl_hash) {
         (AccessChange::Declared { acl, .. }, before) => before.as_ref() == Some(lists.of(acl)),
         // Without a policy nobody may read either, which is all that an unreadable list asks for.
-        (AccessChange::Unreadable(_), None) | (AccessChange::Unsaid { .. }, _) => true,
-        (AccessChange::Unreadable(_), Some(before)) => before == lists.of(&Acl::nobody()),
+        (AccessChange::Unreadable { .. }, None) | (AccessChange::Unsaid { .. }, _) => true,
+        (AccessChange::Unreadable { .. }, Some(before)) => before == lists.of(&Acl::nobody()),
     }
 }
 
@@ -94,7 +94,10 @@ mod tests {
     fn the_table() {
         use DocumentState::{Deleted, Indexed, Quarantined};
         let declared = |reader| AccessChange::Declared { version: Version::observed(), acl: acl(reader) };
-        let bad = AccessChange::Unreadable(Refusal::new(Stage::Access, Cause::BadAccessList, ""));
+        let bad = AccessChange::Unreadable {
+            version: Version::observed(),
+            refusal: Refusal::new(Stage::Access, Cause::BadAccessList, ""),
+        };
         let lists = &mut ListHashes::default();
         let a = Some(acl("a").hash());
         let nobody = Some(Acl::nobody().hash());

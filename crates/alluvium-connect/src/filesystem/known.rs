@@ -175,10 +175,10 @@ fn unknown(fingerprint: &Sha256) -> KnownDocument {
 fn apply(document: &mut KnownDocument, change: &DocumentChange, fingerprint: &Sha256) {
     let never_listed =
         matches!(change.access, AccessChange::Unsaid { default: None }) && document.acl_hash.is_none();
-    let hidden = never_listed || matches!(change.access, AccessChange::Unreadable(_));
+    let hidden = never_listed || matches!(change.access, AccessChange::Unreadable { .. });
     match &change.access {
         AccessChange::Declared { acl, .. } => document.acl_hash = Some(acl.hash()),
-        AccessChange::Unreadable(_) => document.acl_hash = Some(Acl::nobody().hash()),
+        AccessChange::Unreadable { .. } => document.acl_hash = Some(Acl::nobody().hash()),
         AccessChange::Unsaid { .. } => {}
     }
     // An access-only change with a stamp has found the content to be the known one.

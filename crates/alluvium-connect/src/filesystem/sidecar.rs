@@ -126,7 +126,7 @@ impl AccessLists {
             Some(acl) => declared(acl.clone()),
             None => {
                 let detail = "no sidecar, and the source has no default_acl";
-                AccessChange::Unreadable(Refusal::new(Stage::Access, Cause::NoAccessList, detail))
+                unreadable(Cause::NoAccessList, detail)
             }
         }
     }
@@ -136,13 +136,18 @@ fn declared(acl: Acl) -> AccessChange {
     AccessChange::Declared { version: Version::observed(), acl }
 }
 
+fn unreadable(cause: Cause, detail: &str) -> AccessChange {
+    let refusal = Refusal::new(Stage::Access, cause, detail);
+    AccessChange::Unreadable { version: Version::observed(), refusal }
+}
+
 fn read(root: &Root, path: &Path) -> AccessChange {
     match read_text(root, path).and_then(|text| parse_sidecar(&text).map_err(|e| e.to_string())) {
         Ok(acl) => declared(acl),
         Err(trouble) => {
             tracing::warn!(sidecar = %path.display(), %trouble, "an access list can't be read");
             let detail = format!("{}: {trouble}", path.display());
-            AccessChange::Unreadable(Refusal::new(Stage::Access, Cause::BadAccessList, detail))
+            unreadable(Cause::BadAccessList, detail.as_str())
         }
     }
 }

@@ -16,7 +16,7 @@ fn known(version: Version, text: &str, state: DocumentState) -> Known {
     let pipeline_fingerprint = Sha256::of("pipeline");
     Known {
         content: Some(KnownContent { version, hash: Some(Sha256::of(text)), pipeline_fingerprint, state }),
-        policy: Some(Policy { acl: acl("a"), acl_version: v(5), deleted: None, erased: None }),
+        policy: Some(Policy::new(acl("a"), v(5))),
     }
 }
 
@@ -128,8 +128,25 @@ fn silence_keeps_takes_the_default_or_is_refused() {
 }
 
 #[test]
-fn an_unreadable_list_hides() {
-    let refusal = Refusal::new(Stage::Access, Cause::BadAccessList, "line 1");
-    let change = AccessChange::Unreadable(refusal.clone());
-    assert_eq!(judge_access(&Known::default(), &change), AccessVerdict::Hide(refusal));
+fn a_list_that_can_not_be_read_hides_over_what_is_older() {
+    let refusal = || Refusal::new(Stage::Access, Cause::BadAccessList, "line 1");
+    let unreadable = |version| AccessChange::Unreadable { version, refusal: refusal() };
+    let hides = |version| AccessVerdict::Hide { refusal: refusal(), version };
+    let mut k = known(v(1), "t", DocumentState::Indexed);
+    assert_eq!(judge_access(&Known::default(), &unreadable(v(1))), hides(v(1)));
+    assert_eq!(judge_access(&k, &unreadable(v(4))), AccessVerdict::Keep, "a newer list is known");
+    assert_eq!(judge_access(&k, &unreadable(v(5))), AccessVerdict::Keep, "this very list is known");
+    for newer in [v(6), Version::observed()] {
+        assert_eq!(judge_access(&k, &unreadable(newer.clone())), hides(newer));
+    }
+    let policy = k.policy.as_mut().unwrap();
+    (policy.acl, policy.acl_unreadable) = (Acl::nobody(), true);
+    let declared = |version, acl| judge_access(&k, &AccessChange::Declared { version, acl });
+    assert_eq!(judge_access(&k, &unreadable(v(4))), AccessVerdict::Keep);
+    assert_eq!(judge_access(&k, &unreadable(v(5))), hides(v(5)), "one more attempt");
+    assert_eq!(declared(v(4), acl("old")), AccessVerdict::Keep, "an older grant undoes nothing");
+    for list in [acl("b"), Acl::nobody()] {
+        let set = AccessVerdict::Set { acl: list.clone(), version: v(5) };
+        assert_eq!(declared(v(5), list), set, "what could not be read, readable");
+    }
 }

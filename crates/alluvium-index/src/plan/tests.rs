@@ -36,7 +36,7 @@ fn refusal() -> PreparedContent {
 }
 
 fn served() -> HashMap<String, Facts> {
-    let policy = Policy { acl: acl("g"), acl_version: Version::observed(), deleted: None, erased: None };
+    let policy = Policy::new(acl("g"), Version::observed());
     let document = DocumentFacts {
         doc_id: "s/a".to_owned(),
         uri: "u".to_owned(),
@@ -124,22 +124,29 @@ fn what_is_refused_beside_a_change_is_quarantined_unless_it_came_too_late() {
     let mut facts = served();
     let erased =
         Some(alluvium_core::policy::Erasure { seq: 3, undone_seq: None, version: Version::observed() });
-    let policy = Policy { acl: acl("g"), acl_version: Version::observed(), deleted: None, erased };
+    let policy = Policy { erased, ..Policy::new(acl("g"), Version::observed()) };
     facts.get_mut("s/a").unwrap().policy = Some(PolicyRow::of("s/a", "s", &policy, 1, 1));
     let late = plan(folded(PreparedContent::Unsaid), &facts, &context()).unwrap();
     assert!(late.quarantine.is_empty(), "an erased id is not asked for its content");
 }
 
+fn version(value: u64) -> Version {
+    Version { kind: VersionKind::Producer, value, incarnation: String::new() }
+}
+
+fn unreadable(version: Version) -> AccessChange {
+    AccessChange::Unreadable { version, refusal: Refusal::new(Stage::Access, Cause::BadAccessList, "x") }
+}
+
 #[test]
-fn a_list_that_can_not_be_read_leaves_the_version_of_the_one_before() {
-    let version = Version { kind: VersionKind::Producer, value: 5, incarnation: String::new() };
+fn a_list_without_a_version_that_can_not_be_read_leaves_that_of_the_one_before() {
     let mut facts = served();
-    let policy = Policy { acl: acl("g"), acl_version: version.clone(), deleted: None, erased: None };
+    let policy = Policy::new(acl("g"), version(5));
     facts.get_mut("s/a").unwrap().policy = Some(PolicyRow::of("s/a", "s", &policy, 1, 1));
-    let bad = AccessChange::Unreadable(Refusal::new(Stage::Access, Cause::BadAccessList, "x"));
-    let hidden = planned(vec![change(PreparedContent::Unsaid, bad)], &facts, &context()).unwrap();
+    let bad = change(PreparedContent::Unsaid, unreadable(Version::observed()));
+    let hidden = planned(vec![bad], &facts, &context()).unwrap();
     let policies: Vec<_> = hidden.policies.iter().map(|row| row.policy().unwrap()).collect();
-    let nobody = Policy { acl: Acl::nobody(), acl_version: version, deleted: None, erased: None };
+    let nobody = Policy { acl_unreadable: true, ..Policy::new(Acl::nobody(), version(5)) };
     assert_eq!(policies, [nobody], "an older grant that comes again stays older");
 }
 
@@ -163,19 +170,19 @@ fn outcome(facts: &Facts) -> (Option<(Acl, Version)>, bool) {
 /// be read must not be undone by an older one behind it, nor take with it the version of one before it.
 #[test]
 fn access_changes_of_one_batch_come_to_what_they_come_to_alone() {
-    let version = |value| Version { kind: VersionKind::Producer, value, incarnation: String::new() };
     let list = |value, reader| AccessChange::Declared { version: version(value), acl: acl(reader) };
-    let unreadable = AccessChange::Unreadable(Refusal::new(Stage::Access, Cause::BadAccessList, "x"));
     let alphabet = [
         list(5, "five"),
         list(7, "seven"),
         list(9, "nine"),
-        unreadable,
+        unreadable(version(6)),
+        unreadable(version(7)),
         AccessChange::Unsaid { default: Some(acl("default")) },
     ];
     let mut known = vec![Facts::default()];
-    for value in [4, 7, 8] {
-        let policy = Policy { acl: acl("seven"), acl_version: version(value), deleted: None, erased: None };
+    for (value, acl_unreadable) in [(4, false), (7, false), (7, true), (8, false)] {
+        let listed = if acl_unreadable { Acl::nobody() } else { acl("seven") };
+        let policy = Policy { acl_unreadable, ..Policy::new(listed, version(value)) };
         let policy = Some(PolicyRow::of("s/a", "s", &policy, 1, 1));
         known.push(Facts { policy, ..Facts::default() });
     }

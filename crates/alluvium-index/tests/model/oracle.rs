@@ -50,6 +50,8 @@ struct Erasure {
 struct Policy {
     list: u8,
     version: Version,
+    /// Nobody can read the list of this version.
+    unreadable: bool,
     /// The version of its deletion, while it is deleted.
     deleted: Option<Version>,
     erased: Option<Erasure>,
@@ -170,11 +172,21 @@ impl Document {
         }
     }
 
-    /// Nobody may read what has a list that can't be read. Its version stays: what is older than the last good
-    /// list is not believed afterwards either.
-    fn hide(&mut self) {
-        let policy = Policy { list: NOBODY, version: None, deleted: None, erased: None };
-        self.policy.get_or_insert(policy).list = NOBODY;
+    /// Nobody may read what has a list that can't be read, unless a list that is not older is known.
+    fn hide(&mut self, version: u64) {
+        let hidden = (NOBODY, Some(version), true);
+        match &mut self.policy {
+            None => {
+                let (list, version, unreadable) = hidden;
+                self.policy = Some(Policy { list, version, unreadable, deleted: None, erased: None });
+            }
+            Some(policy)
+                if policy.version < Some(version) || policy.unreadable && policy.version == Some(version) =>
+            {
+                (policy.list, policy.version, policy.unreadable) = hidden;
+            }
+            Some(_) => {}
+        }
     }
 
     /// Access has versions of its own. Nothing said keeps what is known; what is known of a list that has
@@ -184,17 +196,17 @@ impl Document {
             (None, said) => {
                 let version = said.and(version);
                 let list = said.unwrap_or(DEFAULT_LIST);
-                self.policy = Some(Policy { list, version, deleted: None, erased: None });
+                self.policy = Some(Policy { list, version, unreadable: false, deleted: None, erased: None });
             }
             (Some(_), None) => {}
             (Some(policy), Some(list)) => {
                 let newer = match (version, policy.version) {
-                    (Some(new), Some(known)) => new > known,
+                    (Some(new), Some(known)) => new > known || (policy.unreadable && new == known),
                     (Some(_), None) => true,
                     (None, _) => list != policy.list,
                 };
                 if newer {
-                    (policy.list, policy.version) = (list, version);
+                    (policy.list, policy.version, policy.unreadable) = (list, version, false);
                 }
             }
         }
@@ -222,7 +234,7 @@ impl Oracle {
             EventChange::Access { list } => Some(list),
         };
         if matches!(event.change, EventChange::Unreadable { .. }) {
-            document.hide();
+            document.hide(event.version);
         } else {
             document.list(list, version);
         }

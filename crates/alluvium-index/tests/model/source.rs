@@ -35,7 +35,9 @@ pub fn event(event: &Event, position: usize) -> Prepared {
     };
     let unreadable = Refusal::new(Stage::Access, Cause::BadAccessList, "unreadable");
     let access = match list {
-        _ if matches!(event.change, EventChange::Unreadable { .. }) => AccessChange::Unreadable(unreadable),
+        _ if matches!(event.change, EventChange::Unreadable { .. }) => {
+            AccessChange::Unreadable { version, refusal: unreadable }
+        }
         Some(list) => AccessChange::Declared { version, acl: acl(list) },
         None => AccessChange::Unsaid { default: Some(acl(DEFAULT_LIST)) },
     };

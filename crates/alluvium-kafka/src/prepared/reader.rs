@@ -8,6 +8,7 @@ use alluvium_core::hash::Sha256;
 use alluvium_core::id::SourceName;
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
 use alluvium_core::source::SourceError;
+use alluvium_core::version::Version;
 use rdkafka::Message as _;
 use rdkafka::message::{BorrowedMessage, Headers as _};
 
@@ -115,15 +116,18 @@ fn is_vector(vector: &[f32], dimension: usize) -> bool {
 
 /// Lists in the form in which they are compared. One that has none hides the document.
 fn canonical(access: AccessChange) -> AccessChange {
-    let wrong = |e: AclError| Refusal::new(Stage::Access, Cause::BadAccessList, e);
+    let wrong = |version, e: AclError| AccessChange::Unreadable {
+        version,
+        refusal: Refusal::new(Stage::Access, Cause::BadAccessList, e),
+    };
     match access {
         AccessChange::Unsaid { default: Some(acl) } => match acl.canonical() {
             Ok(acl) => AccessChange::Unsaid { default: Some(acl) },
-            Err(error) => AccessChange::Unreadable(wrong(error)),
+            Err(error) => wrong(Version::observed(), error),
         },
         AccessChange::Declared { version, acl } => match acl.canonical() {
             Ok(acl) => AccessChange::Declared { version, acl },
-            Err(error) => AccessChange::Unreadable(wrong(error)),
+            Err(error) => wrong(version, error),
         },
         access => access,
     }

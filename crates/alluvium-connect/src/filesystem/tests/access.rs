@@ -87,13 +87,13 @@ async fn a_bad_sidecar_hides_and_never_falls_back() {
         world.write("a/.acl.toml", bad);
         let outcome = world.look().await;
         assert_eq!(outcome.verbs(), ["a/a.md acl"], "{bad:?}");
-        let AccessChange::Unreadable(refusal) = &outcome.changes[0].access else { panic!("{bad:?}") };
+        let AccessChange::Unreadable { refusal, .. } = &outcome.changes[0].access else { panic!("{bad:?}") };
         assert_eq!(refusal.cause.to_string(), "bad_access_list");
         assert!(refusal.detail.starts_with("a/.acl.toml: "), "{}", refusal.detail);
     }
     world.write("a/.acl.toml", "readers = ['a']\nreader = ['b']");
     let outcome = world.scan().await;
-    let AccessChange::Unreadable(refusal) = &outcome.changes[0].access else { panic!() };
+    let AccessChange::Unreadable { refusal, .. } = &outcome.changes[0].access else { panic!() };
     assert!(refusal.detail.contains("line 2: unknown field `reader`"), "{}", refusal.detail);
     assert!(world.look().await.changes.is_empty(), "hidden already");
     world.write("a/.acl.toml", "readers = ['a']");
@@ -118,7 +118,7 @@ async fn a_sidecar_that_goes_after_the_listing_hides() {
     source.list().await.unwrap();
     world.remove("a/.acl.toml");
     let batches = drain(&mut source, world.room).await.unwrap();
-    assert!(matches!(batches[0].changes[0].access, AccessChange::Unreadable(_)));
+    assert!(matches!(batches[0].changes[0].access, AccessChange::Unreadable { .. }));
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ impl Follower {
         }
         match &change.access {
             AccessChange::Declared { acl, .. } => held.1 = Some(acl.hash()),
-            AccessChange::Unreadable(_) => held.1 = Some(Acl::nobody().hash()),
+            AccessChange::Unreadable { .. } => held.1 = Some(Acl::nobody().hash()),
             AccessChange::Unsaid { .. } => {}
         }
     }

@@ -72,7 +72,7 @@ impl Outcome {
     fn readers(&self) -> BTreeMap<String, String> {
         let reader = |access: &AccessChange| match access {
             AccessChange::Declared { acl, .. } => acl.readers.first().cloned().unwrap_or_default(),
-            AccessChange::Unreadable(refusal) => refusal.cause.to_string(),
+            AccessChange::Unreadable { refusal, .. } => refusal.cause.to_string(),
             AccessChange::Unsaid { .. } => "unsaid".to_owned(),
         };
         self.changes.iter().map(|c| (c.doc_id.local().to_owned(), reader(&c.access))).collect()
@@ -198,7 +198,7 @@ impl World {
         let known = self.known.entry(change.doc_id.local().to_owned()).or_insert(fresh);
         match &change.access {
             AccessChange::Declared { acl, .. } => known.acl_hash = Some(acl.hash()),
-            AccessChange::Unreadable(_) => known.acl_hash = Some(Acl::nobody().hash()),
+            AccessChange::Unreadable { .. } => known.acl_hash = Some(Acl::nobody().hash()),
             AccessChange::Unsaid { .. } => {}
         }
         if change.content.is_some() {

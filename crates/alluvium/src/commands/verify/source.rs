@@ -194,7 +194,9 @@ fn other_list(access: &AccessChange, row: &KnownDocument) -> Option<String> {
         AccessChange::Declared { acl, .. } => {
             (acl.hash(), "the source declares another access list".to_owned())
         }
-        AccessChange::Unreadable(refusal) => (Acl::nobody().hash(), format!("nobody may read it: {refusal}")),
+        AccessChange::Unreadable { refusal, .. } => {
+            (Acl::nobody().hash(), format!("nobody may read it: {refusal}"))
+        }
         AccessChange::Unsaid { .. } => return None,
     };
     (row.acl_hash.as_ref() != Some(&wanted)).then_some(why)
