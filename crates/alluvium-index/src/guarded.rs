@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use alluvium_core::ledger::TableRole;
+use datafusion_expr::Expr;
+use serde::de::DeserializeOwned;
 
 use crate::error::Result;
 use crate::filter::one_of;
@@ -13,26 +15,37 @@ use crate::tables::Tables;
 
 /// Loads the facts that a plan is made over.
 pub(crate) async fn facts(tables: &Tables, ids: &[&str]) -> Result<HashMap<String, Facts>> {
+    let (documents, policies, items) = tokio::try_join!(
+        known::<DocumentFacts>(tables, TableRole::Documents, Some(&DocumentFacts::COLUMNS), of_ids(ids)),
+        known::<PolicyRow>(tables, TableRole::Policy, None, of_ids(ids)),
+        known::<QuarantineRow>(tables, TableRole::Quarantine, None, of_ids(ids).and(standing())),
+    )?;
     let mut facts: HashMap<String, Facts> = HashMap::new();
-    let documents = tables.get(TableRole::Documents)?;
-    let batches = documents.rows(Some(&DocumentFacts::COLUMNS), Some(one_of("doc_id", ids))).await?;
-    for row in rows::from_batches::<DocumentFacts>(documents.name(), &batches)? {
+    for row in documents {
         let entry = facts.entry(row.doc_id.clone()).or_default();
         entry.document = Some(row);
     }
-    let policy = tables.get(TableRole::Policy)?;
-    let batches = policy.rows(None, Some(one_of("doc_id", ids))).await?;
-    for row in rows::from_batches::<PolicyRow>(policy.name(), &batches)? {
+    for row in policies {
         let entry = facts.entry(row.doc_id.clone()).or_default();
         entry.policy = Some(row);
     }
-    let quarantine = tables.get(TableRole::Quarantine)?;
-    let open = one_of("doc_id", ids).and(standing());
-    for row in
-        rows::from_batches::<QuarantineRow>(quarantine.name(), &quarantine.rows(None, Some(open)).await?)?
-    {
+    for row in items {
         let entry = facts.entry(row.doc_id.clone()).or_default();
         entry.open.push(row);
     }
     Ok(facts)
+}
+
+fn of_ids(ids: &[&str]) -> Expr {
+    one_of("doc_id", ids)
+}
+
+async fn known<R: DeserializeOwned>(
+    tables: &Tables,
+    role: TableRole,
+    columns: Option<&[&str]>,
+    filter: Expr,
+) -> Result<Vec<R>> {
+    let table = tables.get(role)?;
+    rows::from_batches(table.name(), &table.rows(columns, Some(filter)).await?)
 }

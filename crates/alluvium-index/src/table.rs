@@ -20,10 +20,8 @@ use lance::Dataset;
 use lance::dataset::builder::DatasetBuilder;
 use lance::dataset::cleanup::CleanupPolicyBuilder;
 use lance::dataset::scanner::Scanner;
-use lance::dataset::transaction::{Operation, Transaction, UpdateMode};
-use lance::dataset::{
-    CommitBuilder, DeleteBuilder, InsertBuilder, UncommittedDelete, WriteMode, WriteParams,
-};
+use lance::dataset::transaction::{Operation, Transaction};
+use lance::dataset::{CommitBuilder, InsertBuilder, WriteMode, WriteParams};
 use lance::index::DatasetIndexExt;
 use lance::session::Session;
 use lance_table::format::IndexMetadata;
@@ -33,7 +31,10 @@ use crate::manifests::Manifests;
 use crate::storage;
 use crate::vacuum::Removed;
 
+mod replace;
 mod unlike;
+
+pub(crate) use replace::Staged;
 
 /// The tag that plain LanceDB clients follow.
 pub(crate) const LIVE: &str = "live";
@@ -150,70 +151,6 @@ impl Table {
         let action = format!("counting rows of table {}", self.name);
         let rows = self.dataset.count_rows(None).await.map_err(IndexError::storage(action))?;
         Ok(rows as u64)
-    }
-
-    /// Removes the rows that match `filter` and adds `new`, in one commit.
-    pub(crate) async fn replace(&self, filter: Option<Expr>, new: Option<RecordBatch>) -> Result<Self> {
-        let removed = match filter {
-            Some(filter) if self.dataset.count_fragments() > 0 => Some(self.mark(filter).await?),
-            _ => None,
-        };
-        let removed = removed.filter(|r| r.num_deleted_rows > 0);
-        let added = match new.filter(|batch| batch.num_rows() > 0) {
-            Some(batch) => Some(self.stage(batch).await?),
-            None => None,
-        };
-        match (removed, added) {
-            (None, None) => Ok(self.clone()),
-            (Some(removed), None) => self.commit(removed.transaction, self.committer()).await,
-            (None, Some(added)) => self.commit(added, self.committer()).await,
-            (Some(removed), Some(added)) => self.commit_update(removed, added).await,
-        }
-    }
-
-    async fn mark(&self, filter: Expr) -> Result<UncommittedDelete> {
-        DeleteBuilder::from_expr(self.dataset.clone(), filter)
-            .execute_uncommitted()
-            .await
-            .map_err(IndexError::storage(format!("finding old rows of table {}", self.name)))
-    }
-
-    async fn stage(&self, batch: RecordBatch) -> Result<Transaction> {
-        let params = WriteParams { mode: WriteMode::Append, ..write_params() };
-        InsertBuilder::new(self.dataset.clone())
-            .with_params(&params)
-            .execute_uncommitted(vec![batch])
-            .await
-            .map_err(IndexError::storage(format!("writing rows of table {}", self.name)))
-    }
-
-    async fn commit_update(&self, removed: UncommittedDelete, added: Transaction) -> Result<Self> {
-        let (
-            Operation::Delete { updated_fragments, deleted_fragment_ids, .. },
-            Operation::Append { fragments },
-        ) = (removed.transaction.operation, added.operation)
-        else {
-            let message = "lance staged an operation that we do not know".to_owned();
-            return Err(IndexError::Shape { table: self.name.clone(), message });
-        };
-        let fields = self.dataset.schema().fields_pre_order().filter_map(|f| u32::try_from(f.id).ok());
-        let operation = Operation::Update {
-            removed_fragment_ids: deleted_fragment_ids,
-            updated_fragments,
-            new_fragments: fragments,
-            fields_modified: Vec::new(),
-            compacted_sstables: Vec::new(),
-            fields_for_preserving_frag_bitmap: fields.collect(),
-            update_mode: Some(UpdateMode::RewriteRows),
-            inserted_rows_filter: None,
-            updated_fragment_offsets: None,
-        };
-        let transaction = Transaction::new(self.version(), operation, None);
-        let committer = match removed.affected_rows {
-            Some(rows) => self.committer().with_affected_rows(rows),
-            None => self.committer(),
-        };
-        self.commit(transaction, committer).await
     }
 
     /// Takes on an index that was built over an earlier version, in place of those of its name. A conflict

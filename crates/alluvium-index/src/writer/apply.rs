@@ -8,35 +8,48 @@ use alluvium_core::version::Version;
 use fail::fail_point;
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{IndexError, Result};
 use crate::fault::Fault;
 use crate::filter::one_of;
 use crate::plan::Plan;
 use crate::rows::{self, ChunkRow, DocumentRow, version_text};
 use crate::schema::key;
+use crate::table::{Staged, Table};
 use crate::tables::Tables;
 
 /// Writes a plan's rows. Nothing of it is published yet.
+///
+/// The rows of all tables go to storage side by side; then the tables are committed one after the other.
 pub(super) async fn apply(tables: &mut Tables, plan: Plan, dimension: usize) -> Result<()> {
-    let plan = seeded(plan);
-    let moved = relisted(tables, &plan.relist).await?;
-    let touched = touched(tables, &plan.touch).await?;
+    let (chunks, documents, policy, quarantine) = Box::pin(stage(tables, seeded(plan), dimension)).await?;
+    tables.set(TableRole::Chunks, chunks.commit().await?);
+    fail_point!("commit::after-chunks");
+    tables.set(TableRole::Documents, documents.commit().await?);
+    fail_point!("commit::after-documents");
+    tables.set(TableRole::Policy, policy.commit().await?);
+    fail_point!("commit::after-policy");
+    tables.set(TableRole::Quarantine, quarantine.commit().await?);
+    fail_point!("commit::after-quarantine");
+    Ok(())
+}
+
+async fn stage(tables: &Tables, plan: Plan, dimension: usize) -> Result<(Staged, Staged, Staged, Staged)> {
+    let (moved, touched) = tokio::try_join!(relisted(tables, &plan.relist), touched(tables, &plan.touch))?;
     let gone: Vec<String> =
         plan.remove.iter().cloned().chain(plan.relist.iter().map(|(id, _)| id.clone())).collect();
     let chunks: Vec<ChunkRow> = plan.chunks.into_iter().chain(moved).collect();
-    replace(tables, TableRole::Chunks, dimension, &gone, &chunks).await?;
-    fail_point!("commit::after-chunks");
     let documents: Vec<DocumentRow> = plan.documents.into_iter().chain(touched).collect();
-    let ids = keys(&documents, |d| &d.doc_id);
-    replace(tables, TableRole::Documents, dimension, &ids, &documents).await?;
-    fail_point!("commit::after-documents");
-    let ids = keys(&plan.policies, |p| &p.doc_id);
-    replace(tables, TableRole::Policy, dimension, &ids, &plan.policies).await?;
-    fail_point!("commit::after-policy");
-    let ids = keys(&plan.quarantine, |q| &q.id);
-    replace(tables, TableRole::Quarantine, dimension, &ids, &plan.quarantine).await?;
-    fail_point!("commit::after-quarantine");
-    Ok(())
+    let edited = keys(&documents, |d| &d.doc_id);
+    let judged = keys(&plan.policies, |p| &p.doc_id);
+    let items = keys(&plan.quarantine, |q| &q.id);
+    let replace = |role| Replace { role, table: tables.get(role).cloned(), dimension };
+    let (chunks, documents, policy, quarantine) = tokio::join!(
+        replace(TableRole::Chunks).stage(gone, chunks),
+        replace(TableRole::Documents).stage(edited, documents),
+        replace(TableRole::Policy).stage(judged, plan.policies),
+        replace(TableRole::Quarantine).stage(items, plan.quarantine),
+    );
+    Ok((chunks?, documents?, policy?, quarantine?))
 }
 
 /// The plan, but for what tests seed.
@@ -63,21 +76,34 @@ fn keys<R>(rows: &[R], key: impl Fn(&R) -> &String) -> Vec<String> {
     rows.iter().map(key).cloned().collect()
 }
 
-async fn replace<R: Serialize>(
-    tables: &mut Tables,
+/// Rows of one table that come in place of those of their keys.
+struct Replace {
     role: TableRole,
+    table: Result<Table>,
     dimension: usize,
-    keys: &[String],
-    rows: &[R],
-) -> Result<()> {
-    if keys.is_empty() && rows.is_empty() {
-        return Ok(());
+}
+
+impl Replace {
+    /// On a task of its own: making columns of rows takes a core, and tables have several. All of them are
+    /// waited for, whatever becomes of the others, so that nothing is written after a commit has failed.
+    async fn stage<R: Serialize + Send + Sync + 'static>(
+        self,
+        keys: Vec<String>,
+        rows: Vec<R>,
+    ) -> Result<Staged> {
+        let Self { role, table, dimension } = self;
+        let table = table?;
+        let staged = tokio::spawn(async move {
+            let filter = (!keys.is_empty()).then(|| one_of(key(role), &keys));
+            let new = if rows.is_empty() { None } else { Some(rows::to_batch(role, dimension, &rows)?) };
+            drop(rows);
+            table.stage(filter, new).await
+        });
+        staged.await.map_err(|error| IndexError::Storage {
+            action: format!("writing rows of the table of {role:?}"),
+            message: error.to_string(),
+        })?
     }
-    let filter = (!keys.is_empty()).then(|| one_of(key(role), keys));
-    let new = if rows.is_empty() { None } else { Some(rows::to_batch(role, dimension, rows)?) };
-    let replaced = tables.get(role)?.replace(filter, new).await?;
-    tables.set(role, replaced);
-    Ok(())
 }
 
 /// The chunk rows of documents whose access list changes, with the new list. Their vectors move along.

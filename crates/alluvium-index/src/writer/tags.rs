@@ -4,9 +4,12 @@
 //! is moved with the next publish, and whenever a writer looks at the newest record, so that the tag which
 //! a crash left behind is mended by the next run, also by one that finds nothing to do.
 
+use futures::future::try_join_all;
+
 use super::Writer;
 use crate::error::Result;
 use crate::fault::Fault;
+use crate::table::Table;
 use crate::tables::Tables;
 
 impl Writer {
@@ -22,9 +25,7 @@ impl Writer {
         let (Some(head), Some(mut tables)) = (&self.head, self.tables()) else { return Ok(()) };
         let mut seq = head.seq;
         while !Fault::TagStaysBehind.is_on() {
-            for table in tables.iter() {
-                table.tag_live().await?;
-            }
+            try_join_all(tables.iter().map(Table::tag_live)).await?;
             if !self.ledger.holds(seq + 1).await? {
                 return Ok(());
             }
