@@ -10,6 +10,7 @@ use alluvium_core::access::Acl;
 use globset::Glob;
 use serde::Serialize;
 
+use crate::bucket::{BucketSettings, parse_content_buckets};
 use crate::columns::{ColumnSettings, parse_columns};
 use crate::error::{ConfigError, Problem};
 use crate::parse::size;
@@ -37,6 +38,7 @@ pub(crate) const KAFKA: &[&str] = &[
     "columns",
     "default_acl",
     "content_roots",
+    "content_bucket",
     "max_event_size",
     "offset_lost",
     "dead_letter_topic",
@@ -68,6 +70,9 @@ pub struct KafkaSettings {
     pub default_acl: Option<Value<Acl>>,
     /// Folders that events may take content from by reference, joined to that of the pipeline file.
     pub content_roots: Vec<Value<PathBuf>>,
+    /// Buckets that events may take content from by reference.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub content_buckets: Vec<BucketSettings>,
     /// Larger messages are quarantined, in bytes.
     pub max_event_size: u64,
     /// What to do where the log does not have what comes next.
@@ -108,6 +113,7 @@ pub(crate) fn parse_kafka(reader: &Reader<'_>, folder: &Path) -> Result<KafkaSet
         format: parse_format(reader)?,
         default_acl: parse_acl(reader, "default_acl")?,
         content_roots: parse_content_roots(reader, folder)?,
+        content_buckets: parse_content_buckets(reader)?,
         max_event_size: size(reader, "max_event_size", 16 << 20, 1)?,
         offset_lost: parse_offset_lost(reader)?,
     })

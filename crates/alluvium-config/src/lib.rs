@@ -11,6 +11,7 @@
 //! Deliberately absent: what only the world can tell (does the root exist, does the model's limit allow
 //! `chunk.max_tokens`). Whoever finds out reports it with [`PipelineSpec::at_key`].
 
+mod bucket;
 mod columns;
 mod env;
 mod error;
@@ -19,12 +20,14 @@ mod parse;
 mod places;
 mod reader;
 mod schema;
+mod secret;
 mod source;
 mod spec;
 mod units;
 mod uri;
 mod value;
 
+pub use bucket::{AccessKeySettings, BucketSettings};
 pub use columns::ColumnSettings;
 pub use error::{ConfigError, Problem};
 pub use kafka::{

@@ -252,6 +252,9 @@ shape! {
         /// Folders that events may take content from by reference, relative to this file.
         #[schemars(extend("default" = []))]
         content_roots: Option<Vec<String>>,
+        /// Buckets that events may take content from by reference, as `s3://bucket/key`.
+        #[schemars(length(min = 1))]
+        content_bucket: Option<Vec<ContentBucket>>,
         /// Longer lines are quarantined.
         #[schemars(extend("default" = "64MiB"), regex(pattern = r"^[0-9]+([KMGT]iB|[kKMGT]?B)$|\$"))]
         max_event_size: Option<String>,
@@ -295,6 +298,9 @@ shape! {
         /// Folders that events may take content from by reference, relative to this file.
         #[schemars(extend("default" = []))]
         content_roots: Option<Vec<String>>,
+        /// Buckets that events may take content from by reference, as `s3://bucket/key`.
+        #[schemars(length(min = 1))]
+        content_bucket: Option<Vec<ContentBucket>>,
         /// Larger messages are quarantined.
         #[schemars(extend("default" = "16MiB"), regex(pattern = r"^[0-9]+([KMGT]iB|[kKMGT]?B)$|\$"))]
         max_event_size: Option<String>,
@@ -379,6 +385,41 @@ shape! {
         /// The password, out of an environment variable.
         #[schemars(regex(pattern = r"\$"))]
         password: String,
+    }
+}
+
+shape! {
+    /// A bucket of an S3-compatible store.
+    #[schemars(extend("dependentRequired" = {
+        "access_key_id": ["secret_access_key"],
+        "secret_access_key": ["access_key_id"],
+        "session_token": ["access_key_id"]
+    }))]
+    struct ContentBucket {
+        /// Its name.
+        #[schemars(regex(pattern = r"^[A-Za-z0-9._-]+$|\$"))]
+        bucket: String,
+        /// The path that keys begin with, in whole segments; without it all keys may be read.
+        #[schemars(length(min = 1))]
+        prefix: Option<String>,
+        /// Where the store is; without it, Amazon's.
+        #[schemars(regex(pattern = r"^https?://[^/?#@]+/?$|\$"))]
+        endpoint: Option<String>,
+        /// Lets the endpoint be `http://` to another machine: contents then go in the clear.
+        #[schemars(extend("default" = false))]
+        allow_http: Option<bool>,
+        /// The store's region.
+        #[schemars(extend("default" = "us-east-1"), regex(pattern = r"^[A-Za-z0-9._-]+$|\$"))]
+        region: Option<String>,
+        /// The id of the access key; without one requests are not signed.
+        #[schemars(regex(pattern = r"^[A-Za-z0-9._-]+$|\$"))]
+        access_key_id: Option<String>,
+        /// The secret of the access key, out of an environment variable.
+        #[schemars(regex(pattern = r"\$"))]
+        secret_access_key: Option<String>,
+        /// The token of a key that is valid for a while, out of an environment variable.
+        #[schemars(regex(pattern = r"\$"))]
+        session_token: Option<String>,
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::json_schema;
+use crate::bucket::BUCKET;
 use crate::kafka::{KAFKA, PREPARED};
 use crate::parse::{CHUNK, COMMIT, EMBED, EXTRACT, INDEX, MODEL, RUN, TOP};
 use crate::source::{ACL, FILESYSTEM, JSONL};
@@ -89,6 +90,18 @@ dead_letter_topic = "refused"
 tls = { ca = "ca.pem", certificate = "me.pem", key = "me.key", key_password = "${KEY_PASSWORD:-k}" }
 sasl = { mechanism = "scram-sha-512", username = "handbook", password = "${PASSWORD:-p}" }
 properties = { "fetch.wait.max.ms" = "50", "client.rack" = "${RACK:-a}" }
+[[source.content_bucket]]
+bucket = "contents"
+prefix = "handbook/"
+endpoint = "http://10.0.0.7:9000/"
+allow_http = true
+region = "eu-central-1"
+access_key_id = "AKIA"
+secret_access_key = "${SECRET_KEY:-s}"
+session_token = "${TOKEN:-t}"
+[[source.content_bucket]]
+bucket = "more"
+endpoint = "http://[::1]:9000"
 [[source]]
 name = "more"
 type = "filesystem"
@@ -138,6 +151,7 @@ fn schema_and_parser_have_the_same_keys() {
         ("Jsonl", JSONL),
         ("Kafka", KAFKA),
         ("Prepared", PREPARED),
+        ("ContentBucket", BUCKET),
         ("Acl", ACL),
     ];
     for (name, keys) in tables {
@@ -190,6 +204,19 @@ fn both_refuse_what_is_not() {
         ("\"scram-sha-512\"", "\"gssapi\""),
         ("username = \"handbook\", ", ""),
         ("\"${PASSWORD:-p}\"", "\"p\""),
+        ("bucket = \"contents\"", ""),
+        ("bucket = \"contents\"", "bucket = \"a/b\""),
+        ("prefix = \"handbook/\"", "prefix = \"\""),
+        ("prefix = \"handbook/\"", "prefixes = \"handbook/\""),
+        ("\"http://10.0.0.7:9000/\"", "\"ftp://10.0.0.7\""),
+        ("\"http://10.0.0.7:9000/\"", "\"https://me@10.0.0.7\""),
+        ("\"http://10.0.0.7:9000/\"", "\"https://10.0.0.7/path\""),
+        ("allow_http = true", "allow_http = \"true\""),
+        ("region = \"eu-central-1\"", "region = \"\""),
+        ("access_key_id = \"AKIA\"", ""),
+        ("secret_access_key = \"${SECRET_KEY:-s}\"", ""),
+        ("\"${SECRET_KEY:-s}\"", "\"s\""),
+        ("\"${TOKEN:-t}\"", "\"t\""),
         ("\"fetch.wait.max.ms\" =", "\"plugin.library.paths\" ="),
         ("\"fetch.wait.max.ms\" =", "\"sasl.kerberos.kinit.cmd\" ="),
         ("\"fetch.wait.max.ms\" =", "\"enable.auto.commit\" ="),

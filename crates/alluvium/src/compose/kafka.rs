@@ -19,7 +19,7 @@ use alluvium_kafka::{
 };
 use alluvium_runtime::RunError;
 
-use super::{Start, all_exposed, exposed};
+use super::{Start, all_exposed, bucket_of, exposed};
 use crate::failure::{Exit, Failure};
 
 const PREPARED: &str = "prepared";
@@ -151,6 +151,7 @@ pub(crate) fn kafka_spec(spec: &SourceSpec, settings: &KafkaSettings) -> KafkaSp
             },
             default_acl: exposed(settings.default_acl.as_ref()),
             content_roots: all_exposed(&settings.content_roots),
+            content_buckets: settings.content_buckets.iter().map(bucket_of).collect(),
             max_event_size: settings.max_event_size,
         }),
         offset_lost: offset_lost_of(settings.offset_lost),
