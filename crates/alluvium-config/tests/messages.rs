@@ -263,7 +263,7 @@ fn buckets_of_contents() {
     };
     assert_eq!(
         bucket(""),
-        "25:3: source[1].content_bucket[0].bucket: missing; expected the name of a bucket, of letters, digits, \
+        "25:1: source[1].content_bucket[0].bucket: missing; expected the name of a bucket, of letters, digits, \
          '-', '_' and '.'"
     );
     assert_eq!(
@@ -294,7 +294,7 @@ fn buckets_of_contents() {
     );
     assert_eq!(
         bucket("bucket = \"b\"\nsession_token = \"${SECRET}\""),
-        "25:3: source[1].content_bucket[0].access_key_id: missing; expected the id of the access key"
+        "25:1: source[1].content_bucket[0].access_key_id: missing; expected the id of the access key"
     );
 }
 

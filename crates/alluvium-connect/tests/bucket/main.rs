@@ -100,7 +100,7 @@ fn only_who_is_known_is_let_in_and_nobody_else_is_refused() {
     };
     for (access_key, why) in [
         (key(&id, "wrong"), "SignatureDoesNotMatch"),
-        (key("nobody", &secret), "AccessKeyId"),
+        (key("nobody", &secret), "NotSignedUp"),
         (None, "AccessDenied"),
     ] {
         let rules = of(BucketSpec { access_key, ..spec(&store) });
