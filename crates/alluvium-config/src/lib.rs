@@ -11,6 +11,7 @@
 //! Deliberately absent: what only the world can tell (does the root exist, does the model's limit allow
 //! `chunk.max_tokens`). Whoever finds out reports it with [`PipelineSpec::at_key`].
 
+mod cloudevents;
 mod columns;
 mod env;
 mod error;
@@ -25,6 +26,7 @@ mod units;
 mod uri;
 mod value;
 
+pub use cloudevents::CloudEventSettings;
 pub use columns::ColumnSettings;
 pub use error::{ConfigError, Problem};
 pub use kafka::{

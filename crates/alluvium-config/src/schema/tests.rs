@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::json_schema;
+use crate::cloudevents::CLOUDEVENTS;
 use crate::kafka::{KAFKA, PREPARED};
 use crate::parse::{CHUNK, COMMIT, EMBED, EXTRACT, INDEX, MODEL, RUN, TOP};
 use crate::source::{ACL, FILESYSTEM, JSONL};
@@ -90,6 +91,21 @@ tls = { ca = "ca.pem", certificate = "me.pem", key = "me.key", key_password = "$
 sasl = { mechanism = "scram-sha-512", username = "handbook", password = "${PASSWORD:-p}" }
 properties = { "fetch.wait.max.ms" = "50", "client.rack" = "${RACK:-a}" }
 [[source]]
+name = "pages"
+type = "kafka"
+brokers = ["127.0.0.1:9094"]
+topics = ["pages"]
+group = "pages"
+format = "cloudevents"
+cloudevents = { upsert = ["page.saved"], delete = ["page.removed"] }
+[[source]]
+name = "objects"
+type = "kafka"
+brokers = ["127.0.0.1:9094"]
+topics = ["objects"]
+group = "objects"
+format = "bucket_notifications"
+[[source]]
 name = "more"
 type = "filesystem"
 root = "${ROOT:-more}"
@@ -137,6 +153,7 @@ fn schema_and_parser_have_the_same_keys() {
         ("Filesystem", FILESYSTEM),
         ("Jsonl", JSONL),
         ("Kafka", KAFKA),
+        ("CloudEvents", CLOUDEVENTS),
         ("Prepared", PREPARED),
         ("Acl", ACL),
     ];
@@ -182,7 +199,11 @@ fn both_refuse_what_is_not() {
         ("[\"documents\"]", "\"documents\""),
         ("group = \"handbook\"", ""),
         ("group = \"handbook\"", "group = \"\""),
-        ("\"document_change\"", "\"cloudevents\""),
+        ("\"document_change\"", "\"cloud_events\""),
+        ("[\"page.saved\"]", "\"page.saved\""),
+        ("[\"page.saved\"]", "[\"\"]"),
+        ("[\"page.saved\"]", "[\"page.saved\", \"page.saved\"]"),
+        ("delete = [\"page.removed\"]", "deleted = [\"page.removed\"]"),
         ("offset_lost = \"earliest\"", "offset_lost = \"latest\""),
         ("ca = \"ca.pem\"", "cas = \"ca.pem\""),
         ("certificate = \"me.pem\", ", ""),
