@@ -17,6 +17,21 @@ fn bucket(store: &Store) -> String {
     )
 }
 
+/// A source that reads events of a format from the topic.
+fn stream(broker: &Broker, format: &str) -> String {
+    format!(
+        "[commit]\ninterval = \"100ms\"\n\n[[source]]\nname = \"stream\"\ntype = \"kafka\"\nbrokers = [{:?}]\n\
+         topics = [{TOPIC:?}]\ngroup = \"test\"\nformat = {format:?}\n\
+         default_acl = {{ readers = [\"group:staff\"] }}\n\
+         properties = {{ \"fetch.wait.max.ms\" = \"20\" }}\n",
+        broker.address()
+    )
+}
+
+fn send(broker: &Broker, key: &str, event: &str) {
+    broker.send(TOPIC, &[(None, Some(key.as_bytes()), Some(event.as_bytes()))]);
+}
+
 fn world(source: &str, store: &Store) -> World {
     let more = format!("{source}{}", bucket(store));
     World::with(Pipeline { more: Box::leak(more.into_boxed_str()), ..Pipeline::default() })
@@ -54,16 +69,8 @@ fn state(world: &World, name: &str) -> Option<Value> {
 fn a_store_that_goes_away_pauses_its_source_which_catches_up_by_itself() {
     let (broker, mut store) = (Broker::start(), Store::start());
     broker.create_topic(TOPIC, 1);
-    let stream = format!(
-        "[commit]\ninterval = \"100ms\"\n\n[[source]]\nname = \"stream\"\ntype = \"kafka\"\nbrokers = [{:?}]\n\
-         topics = [{TOPIC:?}]\ngroup = \"test\"\ndefault_acl = {{ readers = [\"group:staff\"] }}\n\
-         properties = {{ \"fetch.wait.max.ms\" = \"20\" }}\n",
-        broker.address()
-    );
-    let world = world(&stream, &store);
-    let send = |id: &str, event: &str| {
-        broker.send(TOPIC, &[(None, Some(id.as_bytes()), Some(event.as_bytes()))]);
-    };
+    let world = world(&stream(&broker, "document_change"), &store);
+    let send = |id: &str, event: &str| send(&broker, id, event);
     send("first", &put(&store, "first", "The first one."));
     let mut daemon = Process::start(&mut world.command(&["run", "pipeline.toml"]));
     poll("first document", || (texts(&world) == ["The first one."]).then_some(()));
@@ -124,4 +131,36 @@ fn a_backfill_that_finds_no_store_ends_and_refuses_nothing() {
     store.restart();
     world.backfilled(0);
     assert_eq!(texts(&world), ["The rivers rise."]);
+}
+
+#[test]
+fn what_a_store_notifies_of_is_indexed_until_it_is_removed() {
+    let (broker, store) = (Broker::start(), Store::start());
+    broker.create_topic(TOPIC, 1);
+    let world = world(&stream(&broker, "bucket_notifications"), &store);
+    let notify = |name: &str, key: &str, written: &str| {
+        let entity = json!({"bucket": {"name": BUCKET}, "object": {"key": written}});
+        let record = json!({"eventName": name, "eventTime": "2026-11-20T10:00:00Z", "s3": entity});
+        send(&broker, &format!("{BUCKET}/{key}"), &json!({"Records": [record]}).to_string());
+    };
+    // Stores write keys as in a form.
+    let keys = [("docs/the lakes.md", "docs/the+lakes.md"), ("docs/100% å+.md", "docs%2F100%25+%C3%A5%2B.md")];
+    for ((key, written), text) in keys.into_iter().zip(["The lakes freeze.", "The rivers rise."]) {
+        store.put(key, text.as_bytes());
+        notify("s3:ObjectCreated:Put", key, written);
+    }
+    let mut daemon = Process::start(&mut world.command(&["run", "pipeline.toml"]));
+    poll("both documents", || (texts(&world) == ["The lakes freeze.", "The rivers rise."]).then_some(()));
+    let hits = world.search("rivers", STAFF);
+    assert!(hits.iter().any(|hit| hit.doc_id == format!("stream/{BUCKET}/docs/100% å+.md")), "{hits:?}");
+    let (key, written) = keys[1];
+    store.put(key, b"The rivers fall.");
+    notify("s3:ObjectCreated:Put", key, written);
+    poll("new content", || (texts(&world) == ["The lakes freeze.", "The rivers fall."]).then_some(()));
+    store.remove(key);
+    notify("s3:ObjectRemoved:Delete", key, written);
+    poll("removal", || (texts(&world) == ["The lakes freeze."]).then_some(()));
+    assert_eq!(world.quarantine(), Default::default());
+    daemon.signal("TERM");
+    daemon.end().expect(0);
 }

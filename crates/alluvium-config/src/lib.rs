@@ -12,6 +12,7 @@
 //! `chunk.max_tokens`). Whoever finds out reports it with [`PipelineSpec::at_key`].
 
 mod bucket;
+mod cloudevents;
 mod columns;
 mod env;
 mod error;
@@ -28,6 +29,7 @@ mod uri;
 mod value;
 
 pub use bucket::{AccessKeySettings, BucketSettings};
+pub use cloudevents::CloudEventSettings;
 pub use columns::ColumnSettings;
 pub use error::{ConfigError, Problem};
 pub use kafka::{

@@ -289,10 +289,12 @@ shape! {
         #[schemars(length(min = 1))]
         group: String,
         /// What a message's value is.
-        #[schemars(extend("default" = "document_change"), regex(pattern = r"^(document_change|debezium)$|\$"))]
+        #[schemars(extend("default" = "document_change"), regex(pattern = r"^(document_change|debezium|cloudevents|bucket_notifications)$|\$"))]
         format: Option<String>,
         /// With `debezium`: what the columns of a row are.
         columns: Option<Box<Columns>>,
+        /// With `cloudevents`: what the types of events mean.
+        cloudevents: Option<Box<CloudEvents>>,
         /// The access list of documents that were never given one; without it they are quarantined.
         default_acl: Option<Acl>,
         /// Folders that events may take content from by reference, relative to this file.
@@ -448,6 +450,19 @@ shape! {
         /// Columns that become pairs to filter by.
         #[schemars(extend("default" = []), inner(regex(pattern = r"^[^=\p{Cc}]+$")))]
         metadata: Option<Vec<String>>,
+    }
+}
+
+shape! {
+    /// What the types of CloudEvents mean. The data of `alluvium.document_change.v1` is a change event; an
+    /// event of a type that is not here goes to quarantine.
+    struct CloudEvents {
+        /// Types of events whose data is the content of the document that `subject` names.
+        #[schemars(extend("default" = [], "uniqueItems" = true), inner(regex(pattern = r"^[^\p{Cc}]+$")))]
+        upsert: Option<Vec<String>>,
+        /// Types of events by which that document is gone.
+        #[schemars(extend("default" = [], "uniqueItems" = true), inner(regex(pattern = r"^[^\p{Cc}]+$")))]
+        delete: Option<Vec<String>>,
     }
 }
 

@@ -206,8 +206,8 @@ fn topics_of_events() {
     assert_eq!(
         kafka("topic = \"x\""),
         "27:1: source[1].topic: unknown key; expected one of name, type, brokers, topics, group, format, \
-         columns, default_acl, content_roots, content_bucket, max_event_size, offset_lost, dead_letter_topic, tls, sasl, \
-         properties; \
+         columns, cloudevents, default_acl, content_roots, content_bucket, max_event_size, offset_lost, \
+         dead_letter_topic, tls, sasl, properties; \
          did you mean \"topics\"?"
     );
     assert_eq!(
@@ -218,6 +218,34 @@ fn topics_of_events() {
         kafka("dead_letter_topic = \"t\""),
         "27:1: source[1].dead_letter_topic: expected a topic that this source does not read, found \"t\""
     );
+    assert_eq!(
+        kafka("cloudevents = { upsert = [\"a\"] }"),
+        "27:1: source[1].cloudevents: expected no cloudevents, or format = \"cloudevents\", found cloudevents \
+         of a format that has none"
+    );
+    let events = |table: &str| kafka(&format!("format = \"cloudevents\"\n[source.cloudevents]\n{table}"));
+    let of_type =
+        "expected a type of events that has no other meaning yet, such as \"com.example.page.saved\"";
+    for (table, message) in [
+        ("updates = []", "29:1: source[1].cloudevents.updates: unknown key; expected one of upsert, delete"),
+        (
+            "upsert = [\"a\"]\ndelete = [\"b\", \"a\"]",
+            &format!("30:1: source[1].cloudevents.delete: {of_type}, found \"a\" twice"),
+        ),
+        (
+            "delete = [\"\"]",
+            &format!("29:11: source[1].cloudevents.delete[0]: {of_type}, found \"\" (is empty)"),
+        ),
+        (
+            "upsert = [\"alluvium.document_change.v1\"]",
+            &format!(
+                "29:11: source[1].cloudevents.upsert[0]: {of_type}, found \"alluvium.document_change.v1\" (is \
+                 the native change event, which needs no mention)"
+            ),
+        ),
+    ] {
+        assert_eq!(events(table), message);
+    }
     let refused = kafka("properties = { \"plugin.library.paths\" = \"${SECRET}\" }");
     let start = "27:16: source[1].properties.\"plugin.library.paths\": expected one of the properties that may \
                  be set: broker.address.family, ";

@@ -195,6 +195,27 @@ fn a_byte_order_mark_and_windows_line_ends_are_fine() {
 }
 
 #[test]
+fn the_types_of_events_have_meanings() {
+    let parsed = |more: &str| {
+        let kafka = "name = \"e\"\ntype = \"kafka\"\nbrokers = [\"b:9092\"]\ntopics = [\"t\"]\ngroup = \"g\"";
+        let spec = parse(&format!("{SMALLEST}[[source]]\n{kafka}\n{more}\n"));
+        let SourceKind::Kafka(settings) = &spec.source("e").unwrap().kind else { panic!() };
+        settings.format.clone()
+    };
+    let EventFormat::CloudEvents(types) =
+        parsed("format = \"cloudevents\"\ncloudevents = { upsert = [\"a\", \"b\"] }")
+    else {
+        panic!()
+    };
+    let upsert: Vec<_> = types.upsert.iter().map(|one| one.expose().as_str()).collect();
+    assert_eq!((upsert, types.delete.len()), (vec!["a", "b"], 0));
+    assert!(
+        matches!(parsed("format = \"cloudevents\""), EventFormat::CloudEvents(types) if types.upsert.is_empty())
+    );
+    assert_eq!(parsed("format = \"bucket_notifications\""), EventFormat::BucketNotifications);
+}
+
+#[test]
 fn captured_rows_have_columns() {
     let kafka = "name = \"e\"\ntype = \"kafka\"\nbrokers = [\"b:9092\"]\ntopics = [\"t\"]\ngroup = \"g\"";
     let parsed = |more: &str| {

@@ -43,8 +43,8 @@ impl Reading {
     ) -> Result<Option<DocumentChange>, SourceError> {
         let received = Received::of(message, incarnation);
         match self {
-            Self::Events(rules) => event_change(&received, rules).map(Some),
-            Self::Prepared(reader) => reader.change(message, &received),
+            Self::Events(rules) => event_change(&received, rules),
+            Self::Prepared(reader) => reader.change(&received),
         }
     }
 }
@@ -119,6 +119,9 @@ impl Intake {
             return Ok(());
         }
         let change = self.reading.change(message, &partition.incarnation)?;
+        if change.is_none() && matches!(self.reading, Reading::Events(_)) {
+            filling.skip();
+        }
         match change.and_then(|change| filling.take(change)) {
             None => partition.next = offset + 1,
             Some(change) => {

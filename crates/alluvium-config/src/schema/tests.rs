@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::json_schema;
 use crate::bucket::BUCKET;
+use crate::cloudevents::CLOUDEVENTS;
 use crate::kafka::{KAFKA, PREPARED};
 use crate::parse::{CHUNK, COMMIT, EMBED, EXTRACT, INDEX, MODEL, RUN, TOP};
 use crate::source::{ACL, FILESYSTEM, JSONL};
@@ -103,6 +104,21 @@ session_token = "${TOKEN:-t}"
 bucket = "more"
 endpoint = "http://[::1]:9000"
 [[source]]
+name = "pages"
+type = "kafka"
+brokers = ["127.0.0.1:9094"]
+topics = ["pages"]
+group = "pages"
+format = "cloudevents"
+cloudevents = { upsert = ["page.saved"], delete = ["page.removed"] }
+[[source]]
+name = "objects"
+type = "kafka"
+brokers = ["127.0.0.1:9094"]
+topics = ["objects"]
+group = "objects"
+format = "bucket_notifications"
+[[source]]
 name = "more"
 type = "filesystem"
 root = "${ROOT:-more}"
@@ -150,6 +166,7 @@ fn schema_and_parser_have_the_same_keys() {
         ("Filesystem", FILESYSTEM),
         ("Jsonl", JSONL),
         ("Kafka", KAFKA),
+        ("CloudEvents", CLOUDEVENTS),
         ("Prepared", PREPARED),
         ("ContentBucket", BUCKET),
         ("Acl", ACL),
@@ -196,7 +213,11 @@ fn both_refuse_what_is_not() {
         ("[\"documents\"]", "\"documents\""),
         ("group = \"handbook\"", ""),
         ("group = \"handbook\"", "group = \"\""),
-        ("\"document_change\"", "\"cloudevents\""),
+        ("\"document_change\"", "\"cloud_events\""),
+        ("[\"page.saved\"]", "\"page.saved\""),
+        ("[\"page.saved\"]", "[\"\"]"),
+        ("[\"page.saved\"]", "[\"page.saved\", \"page.saved\"]"),
+        ("delete = [\"page.removed\"]", "deleted = [\"page.removed\"]"),
         ("offset_lost = \"earliest\"", "offset_lost = \"latest\""),
         ("ca = \"ca.pem\"", "cas = \"ca.pem\""),
         ("certificate = \"me.pem\", ", ""),

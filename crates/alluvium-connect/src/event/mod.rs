@@ -11,9 +11,11 @@
 //!   store that may hold it can't be had, the event is neither taken nor refused: its source waits.
 
 mod again;
+mod cloudevents;
 mod debezium;
 mod filling;
 mod format;
+mod notification;
 mod reference;
 mod shape;
 
@@ -32,10 +34,11 @@ use jiff::Timestamp;
 
 use crate::bucket::Buckets;
 pub use crate::bucket::{AccessKey, BucketSpec, Patience};
+pub use self::cloudevents::EventTypes;
 pub use again::{Again, read_again};
 pub use debezium::Columns;
 pub use filling::Filling;
-pub use format::EventFormat;
+pub use format::{EventFormat, Message};
 pub use reference::ContentRoots;
 pub(crate) use reference::{Unread, refuse};
 use shape::{Content, Event, Op};
@@ -207,21 +210,6 @@ pub fn event_id(source: &SourceName, incarnation: &str, place: u64) -> Result<Do
         .map_err(|e| SourceError::Broken { source_name: source.to_string(), message: format!("an id {e}") })
 }
 
-/// The deletion of the document `id` by an event that says nothing else, such as a message without a value.
-pub fn deletion(
-    id: &str,
-    rules: &EventRules,
-    log: Version,
-    position: String,
-) -> Result<DocumentChange, EventError> {
-    Ok(DocumentChange {
-        doc_id: doc_id(id, rules)?,
-        content: Some(ContentChange::Delete { version: log }),
-        access: AccessChange::Unsaid { default: deleted_default(rules) },
-        origin: Origin { position, ..Origin::default() },
-    })
-}
-
 fn doc_id(id: &str, rules: &EventRules) -> Result<DocId, EventError> {
     DocId::new(&rules.source, id).map_err(|e| EventError::new(format!("the id {:?} {e}", shorten(id))))
 }
@@ -287,8 +275,9 @@ fn load(content: Content, rules: &EventRules) -> Result<(Vec<u8>, MediaType), Un
     })?;
     let max = rules.max_content;
     let too_large = || refuse(Cause::TooLarge, format!("the content has more than {max} bytes"));
-    let bytes = match (content.text, content.base64, content.uri) {
-        (Some(text), None, None) => text.into_bytes(),
+    let given = content.bytes.or(content.text.map(String::into_bytes));
+    let bytes = match (given, content.base64, content.uri) {
+        (Some(bytes), None, None) => bytes,
         (None, Some(text), None) => {
             // Four characters make three bytes, so this bounds the memory before it is taken.
             if text.len() as u64 / 4 * 3 > max.saturating_add(3) {
