@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{ACCESS_KEY, BUCKET, Broker, EVENTS, Pipeline, Process, Store, World, change_event, poll};
+use crate::harness::{
+    ACCESS_KEY, BUCKET, Broker, EVENTS, Pipeline, Process, Store, World, change_event, poll,
+};
 
 const TOPIC: &str = "documents";
 const STAFF: &[&str] = &["group:staff"];
@@ -97,7 +99,9 @@ fn a_store_that_goes_away_pauses_its_source_which_catches_up_by_itself() {
     store.restart();
     expected.sort();
     poll("documents of meanwhile", || (texts(&world) == expected).then_some(()));
-    poll("end of the pause in the status", || state(&world, "stream").filter(|source| source["error"].is_null()));
+    poll("end of the pause in the status", || {
+        state(&world, "stream").filter(|source| source["error"].is_null())
+    });
     assert_eq!(world.quarantine(), Default::default());
     daemon.signal("TERM");
     daemon.end().expect(0);
@@ -144,7 +148,8 @@ fn what_a_store_notifies_of_is_indexed_until_it_is_removed() {
         send(&broker, &format!("{BUCKET}/{key}"), &json!({"Records": [record]}).to_string());
     };
     // Stores write keys as in a form.
-    let keys = [("docs/the lakes.md", "docs/the+lakes.md"), ("docs/100% å+.md", "docs%2F100%25+%C3%A5%2B.md")];
+    let keys =
+        [("docs/the lakes.md", "docs/the+lakes.md"), ("docs/100% å+.md", "docs%2F100%25+%C3%A5%2B.md")];
     for ((key, written), text) in keys.into_iter().zip(["The lakes freeze.", "The rivers rise."]) {
         store.put(key, text.as_bytes());
         notify("s3:ObjectCreated:Put", key, written);

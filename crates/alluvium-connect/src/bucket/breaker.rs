@@ -143,7 +143,11 @@ mod tests {
             assert_eq!(breaker.judge("a", Trouble::Failed, Probe::Fails), WaitForStore);
             assert!(breaker.is_open());
         }
-        assert_eq!(breaker.judge("a", Trouble::Failed, Probe::Answers), WaitForObject(1), "the store's failures don't count");
+        assert_eq!(
+            breaker.judge("a", Trouble::Failed, Probe::Answers),
+            WaitForObject(1),
+            "the store's failures don't count"
+        );
         assert!(!breaker.is_open());
         breaker.judge("a", Trouble::Denied, Probe::Denied);
         breaker.read("a");

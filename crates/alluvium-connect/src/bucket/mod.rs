@@ -25,8 +25,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::event::{Unread, refuse};
 use http::Limits;
-pub(crate) use key::is_object;
 use key::Object;
+pub(crate) use key::is_object;
 use store::Store;
 
 /// A bucket that may be read.

@@ -193,5 +193,9 @@ fn root_cause(error: &dyn Error) -> String {
         innermost = source;
     }
     let text = innermost.to_string();
-    text.trim_end_matches([':', ' ']).chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.trim_end_matches([':', ' '])
+        .chars()
+        .take(200)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }

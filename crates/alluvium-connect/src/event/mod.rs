@@ -32,9 +32,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
+pub use self::cloudevents::EventTypes;
 use crate::bucket::Buckets;
 pub use crate::bucket::{AccessKey, BucketSpec, Patience};
-pub use self::cloudevents::EventTypes;
 pub use again::{Again, read_again};
 pub use debezium::Columns;
 pub use filling::Filling;

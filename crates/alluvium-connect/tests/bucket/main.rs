@@ -53,7 +53,8 @@ fn of(spec: BucketSpec) -> EventRules {
 /// An event whose content is a reference.
 fn event(uri: &str) -> String {
     let content = json!({"uri": uri, "media_type": "text/plain"});
-    json!({"schema": "alluvium.document_change.v1", "op": "upsert", "id": "d", "content": content}).to_string()
+    json!({"schema": "alluvium.document_change.v1", "op": "upsert", "id": "d", "content": content})
+        .to_string()
 }
 
 /// What the event of a reference comes to: `d=text`, `d cause`, or `away: why`.
@@ -176,7 +177,8 @@ async fn lines_refer_to_objects() {
     std::fs::write(&path, &lines).unwrap();
     let clock = || Arc::new(SystemClock);
     let piped = JsonlSource::stdin(spec(), Box::new(Cursor::new(lines.into_bytes())), clock()).unwrap();
-    let file = JsonlSource::file(spec(), path, JsonlMode::Backfill, BTreeMap::new(), vec![], clock()).unwrap();
+    let file =
+        JsonlSource::file(spec(), path, JsonlMode::Backfill, BTreeMap::new(), vec![], clock()).unwrap();
     for mut source in [piped, file] {
         let batches = drain(&mut source, Room { bytes: 1 << 20, changes: 10 }).await.unwrap();
         let verbs: Vec<_> = batches.iter().flat_map(|batch| batch.changes.iter().map(verb)).collect();

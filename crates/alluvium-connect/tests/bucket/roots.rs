@@ -90,7 +90,8 @@ impl Place for Bucket {
     }
 
     fn put(&self, name: &str, content: &[u8]) {
-        let there = if self.0.bucket().exists() { self.0.bucket() } else { self.0.bucket().with_extension("away") };
+        let there =
+            if self.0.bucket().exists() { self.0.bucket() } else { self.0.bucket().with_extension("away") };
         std::fs::write(there.join(name), content).unwrap();
     }
 
