@@ -11,6 +11,7 @@
 )]
 
 mod access;
+mod buckets;
 mod circumstances;
 mod commands;
 mod daemon;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -15,8 +15,8 @@ use rdkafka::message::{Headers, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-/// The longest that anything here may take.
-const DEADLINE: Duration = Duration::from_secs(60);
+use super::server::{DEADLINE, program};
+pub(crate) use super::server::{Port, until};
 
 /// A broker with its data in a temporary folder; dropping it kills it.
 pub(crate) struct Broker {
@@ -33,31 +33,6 @@ pub(crate) struct Front {
     pub(crate) authority: PathBuf,
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
-}
-
-/// A port that is ours also while no broker listens at it: another test's broker would answer our clients.
-pub(crate) struct Port {
-    number: u16,
-    _lock: File,
-}
-
-impl Port {
-    /// Below those that the system gives to connections.
-    pub(crate) fn take() -> Self {
-        let folder = std::env::temp_dir().join("alluvium-broker-ports");
-        std::fs::create_dir_all(&folder).unwrap();
-        let free = |number: u16| {
-            let lock = File::create(folder.join(number.to_string())).unwrap();
-            let is_free = lock.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", number)).is_ok();
-            is_free.then_some(Self { number, _lock: lock })
-        };
-        (20_000..30_000).find_map(free).expect("a port")
-    }
-
-    /// `host:port`.
-    pub(crate) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.number)
-    }
 }
 
 /// A message: a partition where it matters, a key and a value.
@@ -99,7 +74,7 @@ impl Broker {
         let url = format!("tcp://{}", self.port.address());
         let advertised = format!("tcp://{}", self.address());
         let log = File::create(self.folder.path().join("log")).unwrap();
-        let mut command = Command::new(program());
+        let mut command = Command::new(program("nisshi", "ALLUVIUM_BROKER"));
         command.args(["broker", "--listener-url", &url, "--advertised-listener-url", &advertised]);
         command.args(["--storage-engine", "sqlite://nisshi.db", "--silent"]);
         command.args(["--group-initial-rebalance-delay", "0s", "--group-poll-interval", "50ms"]);
@@ -222,32 +197,5 @@ impl Broker {
 impl Drop for Broker {
     fn drop(&mut self) {
         self.kill();
-    }
-}
-
-/// The broker of the environment, of `PATH`, or of setup.
-fn program() -> PathBuf {
-    if let Some(named) = std::env::var_os("ALLUVIUM_BROKER") {
-        return named.into();
-    }
-    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/bin");
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut folders = std::env::split_paths(&path).chain([tools]);
-    let found = folders.find(|folder| folder.join("nisshi").is_file());
-    let found = found.map(|folder| folder.join("nisshi"));
-    found.expect("no Kafka broker: run `cargo xtask setup --broker`, or name one with ALLUVIUM_BROKER")
-}
-
-/// Waits for something under a deadline.
-#[track_caller]
-#[allow(clippy::disallowed_methods, reason = "polls, under a deadline")]
-pub(crate) fn until<T>(mut look: impl FnMut() -> Option<T>, what: &str) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(start.elapsed() < DEADLINE, "no {what} within {DEADLINE:?}");
-        std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -13,7 +13,10 @@ mod prose;
 mod random;
 mod rows;
 mod run;
+mod server;
 mod storage;
+#[allow(dead_code, reason = "the tests of buckets use it, too, and other parts of it")]
+mod store;
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +42,7 @@ pub(crate) use prose::{paragraph, sentence};
 pub(crate) use random::Random;
 pub(crate) use run::Run;
 pub(crate) use storage::{head, in_a_commit, manifest, records};
+pub(crate) use store::{ACCESS_KEY, BUCKET, Store};
 pub(crate) use template::{copy, template};
 
 use rows::Rows;

@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Sets up, builds, and shows how searches follow an edit, a deletion and a revocation.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    setup::run(workspace, Needs::Suite)?;
+    setup::run(workspace, Needs::Broker)?;
     build(workspace, &["--bins", "--examples"])?;
     let folder = tempfile::tempdir()?;
     let broker = Broker::start(workspace, folder.path())?;

@@ -44,7 +44,8 @@ struct Arguments {
 enum Task {
     /// Bring what build, run and tests need into `.tools/`; quick when nothing is missing.
     Setup {
-        /// Also a Kafka-compatible broker for the tests; where there is none, it is built for minutes.
+        /// Also the servers of the tests, a Kafka-compatible broker and an S3-compatible store; where there are
+        /// none, they are built for minutes.
         #[arg(long)]
         broker: bool,
     },

@@ -8,7 +8,9 @@ mod documents;
 mod nextest;
 mod protoc;
 mod python;
+mod server;
 mod stamp;
+mod store;
 
 pub(crate) use broker::program as broker_program;
 
@@ -30,8 +32,10 @@ const STAGING_PREFIX: &str = ".setup-";
 pub(crate) enum Needs {
     /// To build and run.
     Demo,
-    /// To run the tests as well, but for those that need a broker.
+    /// To run the tests as well, but for those that need a server.
     Tests,
+    /// To run those that need a broker, too, and what else needs one.
+    Broker,
     /// To run all of them.
     Suite,
 }
@@ -51,8 +55,11 @@ pub(crate) fn run(workspace: &Workspace, needs: Needs) -> Result<()> {
         nextest::ensure(workspace)?;
         python::ensure(workspace, &mut stamp)?;
     }
-    if needs == Needs::Suite {
+    if matches!(needs, Needs::Broker | Needs::Suite) {
         broker::ensure(workspace)?;
+    }
+    if needs == Needs::Suite {
+        store::ensure(workspace)?;
     }
     println!("setup: everything is in {} ({:.1} s)", tools.display(), start.elapsed().as_secs_f64());
     Ok(())

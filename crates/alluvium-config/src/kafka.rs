@@ -10,6 +10,8 @@ use alluvium_core::access::Acl;
 use globset::Glob;
 use serde::Serialize;
 
+use crate::bucket::{BucketSettings, parse_content_buckets};
+use crate::cloudevents::{CloudEventSettings, parse_cloudevents};
 use crate::columns::{ColumnSettings, parse_columns};
 use crate::error::{ConfigError, Problem};
 use crate::parse::size;
@@ -35,8 +37,10 @@ pub(crate) const KAFKA: &[&str] = &[
     "group",
     "format",
     "columns",
+    "cloudevents",
     "default_acl",
     "content_roots",
+    "content_bucket",
     "max_event_size",
     "offset_lost",
     "dead_letter_topic",
@@ -49,7 +53,8 @@ const TOPIC: &str = "the name of a topic, of letters, digits, '-', '_' and '.'";
 const TOPICS: &str =
     "the name of a topic, of letters, digits, '-', '_' and '.', or a pattern such as \"docs-*\"";
 const GROUP: &str = "the consumer group, such as the pipeline's name";
-const FORMAT: &str = "a format of events: \"document_change\" or \"debezium\"";
+const FORMAT: &str =
+    "a format of events: \"document_change\", \"debezium\", \"cloudevents\" or \"bucket_notifications\"";
 const OFFSET_LOST: &str = "\"stop\" or \"earliest\"";
 
 /// `type = "kafka"`
@@ -68,6 +73,9 @@ pub struct KafkaSettings {
     pub default_acl: Option<Value<Acl>>,
     /// Folders that events may take content from by reference, joined to that of the pipeline file.
     pub content_roots: Vec<Value<PathBuf>>,
+    /// Buckets that events may take content from by reference.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub content_buckets: Vec<BucketSettings>,
     /// Larger messages are quarantined, in bytes.
     pub max_event_size: u64,
     /// What to do where the log does not have what comes next.
@@ -85,6 +93,11 @@ pub enum EventFormat {
     DocumentChange,
     /// Row changes as Debezium captures them.
     Debezium(Box<ColumnSettings>),
+    /// CloudEvents.
+    #[serde(rename = "cloudevents")]
+    CloudEvents(Box<CloudEventSettings>),
+    /// What S3 and its kin say of their objects.
+    BucketNotifications,
 }
 
 /// What to do where the log does not have what comes next: it was removed, or the topic was made anew.
@@ -108,6 +121,7 @@ pub(crate) fn parse_kafka(reader: &Reader<'_>, folder: &Path) -> Result<KafkaSet
         format: parse_format(reader)?,
         default_acl: parse_acl(reader, "default_acl")?,
         content_roots: parse_content_roots(reader, folder)?,
+        content_buckets: parse_content_buckets(reader)?,
         max_event_size: size(reader, "max_event_size", 16 << 20, 1)?,
         offset_lost: parse_offset_lost(reader)?,
     })
@@ -140,19 +154,23 @@ fn parse_dead_letter_topic(
 }
 
 fn parse_format(reader: &Reader<'_>) -> Result<EventFormat, ConfigError> {
-    let words = [("document_change", false), ("debezium", true)];
-    let rows = reader.text("format", FORMAT)?.map(|format| format.word(&words)).transpose()?;
-    if rows == Some(true) {
-        return Ok(EventFormat::Debezium(Box::new(parse_columns(reader)?)));
-    }
-    match reader.table("columns")? {
-        None => Ok(EventFormat::DocumentChange),
-        Some(_) => {
-            let expected = "no columns, or format = \"debezium\"".to_owned();
-            let found = "columns of a format that has none".to_owned();
-            Err(reader.error("columns", Problem::Wrong { expected, found, nearest: None }))
+    let words = ["document_change", "debezium", "cloudevents", "bucket_notifications"];
+    let format = reader.text("format", FORMAT)?;
+    let format = format.map(|format| format.word(&words.map(|word| (word, word)))).transpose()?;
+    let format = format.unwrap_or("document_change");
+    for (table, of) in [("columns", "debezium"), ("cloudevents", "cloudevents")] {
+        if format != of && reader.table(table)?.is_some() {
+            let expected = format!("no {table}, or format = {of:?}");
+            let found = format!("{table} of a format that has none");
+            return Err(reader.error(table, Problem::Wrong { expected, found, nearest: None }));
         }
     }
+    Ok(match format {
+        "debezium" => EventFormat::Debezium(Box::new(parse_columns(reader)?)),
+        "cloudevents" => EventFormat::CloudEvents(Box::new(parse_cloudevents(reader)?)),
+        "bucket_notifications" => EventFormat::BucketNotifications,
+        _ => EventFormat::DocumentChange,
+    })
 }
 
 /// A list of at least one text, each of which is there once.

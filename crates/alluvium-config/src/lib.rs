@@ -11,6 +11,8 @@
 //! Deliberately absent: what only the world can tell (does the root exist, does the model's limit allow
 //! `chunk.max_tokens`). Whoever finds out reports it with [`PipelineSpec::at_key`].
 
+mod bucket;
+mod cloudevents;
 mod columns;
 mod env;
 mod error;
@@ -19,12 +21,15 @@ mod parse;
 mod places;
 mod reader;
 mod schema;
+mod secret;
 mod source;
 mod spec;
 mod units;
 mod uri;
 mod value;
 
+pub use bucket::{AccessKeySettings, BucketSettings};
+pub use cloudevents::CloudEventSettings;
 pub use columns::ColumnSettings;
 pub use error::{ConfigError, Problem};
 pub use kafka::{

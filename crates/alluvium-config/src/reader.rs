@@ -124,6 +124,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether something is so; by default it is not.
+    pub(crate) fn flag(&self, key: &str) -> Result<bool, ConfigError> {
+        match self.get(key) {
+            None => Ok(false),
+            Some(DeValue::Boolean(value)) => Ok(*value),
+            Some(other) => Err(self.wrong(key, "true or false", kind(other))),
+        }
+    }
+
     /// A table, by what it holds; `None` where the file has none.
     pub(crate) fn table(&self, key: &str) -> Result<Option<&'a DeTable<'a>>, ConfigError> {
         match self.get(key) {
@@ -168,6 +177,11 @@ impl<'a> Reader<'a> {
             other => Err(self.wrong(key, &expected, format!("a list with {}", kind(other)))),
         };
         items.iter().enumerate().map(table).collect()
+    }
+
+    /// The same, where the file may have none.
+    pub(crate) fn tables_if_any(&self, key: &str) -> Result<Vec<(String, &'a DeTable<'a>)>, ConfigError> {
+        if self.get(key).is_some() { self.tables(key) } else { Ok(Vec::new()) }
     }
 
     pub(crate) fn context(&self) -> &'a Context<'a> {

@@ -252,6 +252,9 @@ shape! {
         /// Folders that events may take content from by reference, relative to this file.
         #[schemars(extend("default" = []))]
         content_roots: Option<Vec<String>>,
+        /// Buckets that events may take content from by reference, as `s3://bucket/key`.
+        #[schemars(length(min = 1))]
+        content_bucket: Option<Vec<ContentBucket>>,
         /// Longer lines are quarantined.
         #[schemars(extend("default" = "64MiB"), regex(pattern = r"^[0-9]+([KMGT]iB|[kKMGT]?B)$|\$"))]
         max_event_size: Option<String>,
@@ -286,15 +289,20 @@ shape! {
         #[schemars(length(min = 1))]
         group: String,
         /// What a message's value is.
-        #[schemars(extend("default" = "document_change"), regex(pattern = r"^(document_change|debezium)$|\$"))]
+        #[schemars(extend("default" = "document_change"), regex(pattern = r"^(document_change|debezium|cloudevents|bucket_notifications)$|\$"))]
         format: Option<String>,
         /// With `debezium`: what the columns of a row are.
         columns: Option<Box<Columns>>,
+        /// With `cloudevents`: what the types of events mean.
+        cloudevents: Option<Box<CloudEvents>>,
         /// The access list of documents that were never given one; without it they are quarantined.
         default_acl: Option<Acl>,
         /// Folders that events may take content from by reference, relative to this file.
         #[schemars(extend("default" = []))]
         content_roots: Option<Vec<String>>,
+        /// Buckets that events may take content from by reference, as `s3://bucket/key`.
+        #[schemars(length(min = 1))]
+        content_bucket: Option<Vec<ContentBucket>>,
         /// Larger messages are quarantined.
         #[schemars(extend("default" = "16MiB"), regex(pattern = r"^[0-9]+([KMGT]iB|[kKMGT]?B)$|\$"))]
         max_event_size: Option<String>,
@@ -383,6 +391,41 @@ shape! {
 }
 
 shape! {
+    /// A bucket of an S3-compatible store.
+    #[schemars(extend("dependentRequired" = {
+        "access_key_id": ["secret_access_key"],
+        "secret_access_key": ["access_key_id"],
+        "session_token": ["access_key_id"]
+    }))]
+    struct ContentBucket {
+        /// Its name.
+        #[schemars(regex(pattern = r"^[A-Za-z0-9._-]+$|\$"))]
+        bucket: String,
+        /// The path that keys begin with, in whole segments; without it all keys may be read.
+        #[schemars(length(min = 1))]
+        prefix: Option<String>,
+        /// Where the store is; without it, Amazon's.
+        #[schemars(regex(pattern = r"^https?://[^/?#@]+/?$|\$"))]
+        endpoint: Option<String>,
+        /// Lets the endpoint be `http://` to another machine: contents then go in the clear.
+        #[schemars(extend("default" = false))]
+        allow_http: Option<bool>,
+        /// The store's region.
+        #[schemars(extend("default" = "us-east-1"), regex(pattern = r"^[A-Za-z0-9._-]+$|\$"))]
+        region: Option<String>,
+        /// The id of the access key; without one requests are not signed.
+        #[schemars(regex(pattern = r"^[A-Za-z0-9._-]+$|\$"))]
+        access_key_id: Option<String>,
+        /// The secret of the access key, out of an environment variable.
+        #[schemars(regex(pattern = r"\$"))]
+        secret_access_key: Option<String>,
+        /// The token of a key that is valid for a while, out of an environment variable.
+        #[schemars(regex(pattern = r"\$"))]
+        session_token: Option<String>,
+    }
+}
+
+shape! {
     /// What the columns of a captured row are.
     struct Columns {
         /// The column of the document's id; it is one of the key, too.
@@ -407,6 +450,19 @@ shape! {
         /// Columns that become pairs to filter by.
         #[schemars(extend("default" = []), inner(regex(pattern = r"^[^=\p{Cc}]+$")))]
         metadata: Option<Vec<String>>,
+    }
+}
+
+shape! {
+    /// What the types of CloudEvents mean. The data of `alluvium.document_change.v1` is a change event; an
+    /// event of a type that is not here goes to quarantine.
+    struct CloudEvents {
+        /// Types of events whose data is the content of the document that `subject` names.
+        #[schemars(extend("default" = [], "uniqueItems" = true), inner(regex(pattern = r"^[^\p{Cc}]+$")))]
+        upsert: Option<Vec<String>>,
+        /// Types of events by which that document is gone.
+        #[schemars(extend("default" = [], "uniqueItems" = true), inner(regex(pattern = r"^[^\p{Cc}]+$")))]
+        delete: Option<Vec<String>>,
     }
 }
 

@@ -8,6 +8,7 @@ use globset::GlobBuilder;
 use serde::Serialize;
 use toml::de::DeTable;
 
+use crate::bucket::{BucketSettings, parse_content_buckets};
 use crate::error::{ConfigError, Problem};
 use crate::kafka::{KAFKA, KafkaSettings, parse_kafka};
 use crate::parse::size;
@@ -17,7 +18,8 @@ use crate::value::Value;
 
 pub(crate) const FILESYSTEM: &[&str] =
     &["name", "type", "root", "include", "exclude", "default_acl", "max_file_size", "metadata"];
-pub(crate) const JSONL: &[&str] = &["name", "type", "path", "default_acl", "content_roots", "max_event_size"];
+pub(crate) const JSONL: &[&str] =
+    &["name", "type", "path", "default_acl", "content_roots", "content_bucket", "max_event_size"];
 pub(crate) const ACL: &[&str] = &["readers", "denied", "tenant", "classification"];
 
 const NAME: &str = "a name that no other source has, of letters, digits, '-', '_' and '.'";
@@ -92,6 +94,9 @@ pub struct JsonlSettings {
     pub default_acl: Option<Value<Acl>>,
     /// Folders that events may take content from by reference, joined to that of the pipeline file.
     pub content_roots: Vec<Value<PathBuf>>,
+    /// Buckets that events may take content from by reference.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub content_buckets: Vec<BucketSettings>,
     /// Longer lines are quarantined, in bytes.
     pub max_event_size: u64,
 }
@@ -177,6 +182,7 @@ fn parse_jsonl(reader: &Reader<'_>, folder: &Path) -> Result<JsonlSettings, Conf
         path,
         default_acl: parse_acl(reader, "default_acl")?,
         content_roots: parse_content_roots(reader, folder)?,
+        content_buckets: parse_content_buckets(reader)?,
         max_event_size: size(reader, "max_event_size", 64 << 20, 1)?,
     })
 }

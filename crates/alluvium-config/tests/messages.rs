@@ -187,7 +187,7 @@ fn lines_of_events() {
     assert_eq!(
         jsonl("root = \"x\""),
         "24:1: source[1].root: unknown key; expected one of name, type, path, default_acl, content_roots, \
-         max_event_size"
+         content_bucket, max_event_size"
     );
     assert_eq!(
         jsonl("path = \"-\"\n[[source]]\nname = \"third\"\ntype = \"jsonl\"\npath = \"-\""),
@@ -206,7 +206,8 @@ fn topics_of_events() {
     assert_eq!(
         kafka("topic = \"x\""),
         "27:1: source[1].topic: unknown key; expected one of name, type, brokers, topics, group, format, \
-         columns, default_acl, content_roots, max_event_size, offset_lost, dead_letter_topic, tls, sasl, properties; \
+         columns, cloudevents, default_acl, content_roots, content_bucket, max_event_size, offset_lost, \
+         dead_letter_topic, tls, sasl, properties; \
          did you mean \"topics\"?"
     );
     assert_eq!(
@@ -217,6 +218,34 @@ fn topics_of_events() {
         kafka("dead_letter_topic = \"t\""),
         "27:1: source[1].dead_letter_topic: expected a topic that this source does not read, found \"t\""
     );
+    assert_eq!(
+        kafka("cloudevents = { upsert = [\"a\"] }"),
+        "27:1: source[1].cloudevents: expected no cloudevents, or format = \"cloudevents\", found cloudevents \
+         of a format that has none"
+    );
+    let events = |table: &str| kafka(&format!("format = \"cloudevents\"\n[source.cloudevents]\n{table}"));
+    let of_type =
+        "expected a type of events that has no other meaning yet, such as \"com.example.page.saved\"";
+    for (table, message) in [
+        ("updates = []", "29:1: source[1].cloudevents.updates: unknown key; expected one of upsert, delete"),
+        (
+            "upsert = [\"a\"]\ndelete = [\"b\", \"a\"]",
+            &format!("30:1: source[1].cloudevents.delete: {of_type}, found \"a\" twice"),
+        ),
+        (
+            "delete = [\"\"]",
+            &format!("29:11: source[1].cloudevents.delete[0]: {of_type}, found \"\" (is empty)"),
+        ),
+        (
+            "upsert = [\"alluvium.document_change.v1\"]",
+            &format!(
+                "29:11: source[1].cloudevents.upsert[0]: {of_type}, found \"alluvium.document_change.v1\" (is \
+                 the native change event, which needs no mention)"
+            ),
+        ),
+    ] {
+        assert_eq!(events(table), message);
+    }
     let refused = kafka("properties = { \"plugin.library.paths\" = \"${SECRET}\" }");
     let start = "27:16: source[1].properties.\"plugin.library.paths\": expected one of the properties that may \
                  be set: broker.address.family, ";
@@ -251,6 +280,49 @@ fn topics_of_events() {
         list("[\"b:9092\"]", "[\"b\"]"),
         "24:12: source[1].brokers[0]: expected a broker such as \"kafka.example.org:9092\", found \"b\" (has \
          no port: it must read host:port)"
+    );
+}
+
+#[test]
+fn buckets_of_contents() {
+    let bucket = |keys: &str| {
+        let source = format!("type = \"jsonl\"\npath = \"-\"\n[[source.content_bucket]]\n{keys}");
+        message("type = \"filesystem\"\nroot = \"more\"", &source)
+    };
+    assert_eq!(
+        bucket(""),
+        "25:1: source[1].content_bucket[0].bucket: missing; expected the name of a bucket, of letters, digits, \
+         '-', '_' and '.'"
+    );
+    assert_eq!(
+        bucket("bucket = \"b\"\nendpoints = \"x\""),
+        "27:1: source[1].content_bucket[0].endpoints: unknown key; expected one of bucket, prefix, endpoint, \
+         allow_http, region, access_key_id, secret_access_key, session_token; did you mean \"endpoint\"?"
+    );
+    assert_eq!(
+        bucket("bucket = \"b\"\nprefix = \"a/../c\""),
+        "27:1: source[1].content_bucket[0].prefix: expected how the keys begin that may be read, such as \
+         \"handbook/\", found \"a/../c\" (has a segment that is empty, \".\" or \"..\")"
+    );
+    assert_eq!(
+        bucket("bucket = \"b\"\nendpoint = \"http://store.example.org\""),
+        "27:1: source[1].content_bucket[0].endpoint: expected an https:// endpoint, or allow_http = true, with \
+         which contents go in the clear, found \"http://store.example.org\""
+    );
+    assert_eq!(
+        bucket("bucket = \"b\"\nendpoint = \"https://user@store.example.org\""),
+        "27:1: source[1].content_bucket[0].endpoint: expected where the store is, such as \
+         \"https://minio.example.org:9000\", found \"https://user@store.example.org\" (has no host, or more \
+         than host and port; an IPv6 address stands in brackets)"
+    );
+    assert_eq!(
+        bucket("bucket = \"b\"\naccess_key_id = \"a\"\nsecret_access_key = \"hunter2\""),
+        "28:1: source[1].content_bucket[0].secret_access_key: expected an environment variable that holds the \
+         secret, such as \"${AWS_SECRET_ACCESS_KEY}\", found a secret in the file"
+    );
+    assert_eq!(
+        bucket("bucket = \"b\"\nsession_token = \"${SECRET}\""),
+        "25:1: source[1].content_bucket[0].access_key_id: missing; expected the id of the access key"
     );
 }
 

@@ -73,6 +73,35 @@ fn lines_of_events() {
 }
 
 #[test]
+fn buckets_of_contents() {
+    let source = "name = \"e\"\ntype = \"jsonl\"\npath = \"-\"";
+    let of = |keys: &str| {
+        let table = format!("[[source.content_bucket]]\nbucket = \"b\"\n{keys}");
+        let spec = parse(&format!("{SMALLEST}[[source]]\n{source}\n{table}"));
+        let SourceKind::Jsonl(events) = &spec.source("e").unwrap().kind else { panic!() };
+        events.content_buckets[0].clone()
+    };
+    let open = of("");
+    assert!(open.prefix.is_none() && open.endpoint.is_none() && open.access_key.is_none());
+    for (written, endpoint) in [
+        ("https://store.example.org/", "https://store.example.org"),
+        ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
+        ("http://[::1]:9000", "http://[::1]:9000"),
+        ("http://localhost", "http://localhost"),
+        ("https://[fe80::1]", "https://[fe80::1]"),
+    ] {
+        assert_eq!(of(&format!("endpoint = {written:?}")).endpoint.unwrap().as_str(), endpoint);
+    }
+    let keys = "prefix = \"a/b/\"\naccess_key_id = \"me\"\nsecret_access_key = \"${S:-hunter2}\"";
+    let signed = of(keys);
+    assert_eq!(signed.prefix.as_ref().unwrap().as_str(), "a/b");
+    let key = signed.access_key.as_ref().unwrap();
+    assert_eq!((key.id.as_str(), key.secret.as_str()), ("me", "hunter2"));
+    let shown = format!("{signed:?}{}", serde_json::to_string(&signed).unwrap());
+    assert!(!shown.contains("\"hunter2\"") && shown.contains("${S:-hunter2}"), "{shown}");
+}
+
+#[test]
 fn topics_of_events() {
     let kafka = "name = \"e\"\ntype = \"kafka\"\nbrokers = [\"b:9092\"]\ntopics = [\"t\"]\ngroup = \"g\"";
     let spec = parse(&format!("{SMALLEST}[[source]]\n{kafka}"));
@@ -163,6 +192,27 @@ fn the_hash_is_of_settings_not_of_formatting() {
 fn a_byte_order_mark_and_windows_line_ends_are_fine() {
     let text = format!("\u{feff}{}", SMALLEST.replace('\n', "\r\n"));
     assert_eq!(parse(&text).config_hash(), parse(SMALLEST).config_hash());
+}
+
+#[test]
+fn the_types_of_events_have_meanings() {
+    let parsed = |more: &str| {
+        let kafka = "name = \"e\"\ntype = \"kafka\"\nbrokers = [\"b:9092\"]\ntopics = [\"t\"]\ngroup = \"g\"";
+        let spec = parse(&format!("{SMALLEST}[[source]]\n{kafka}\n{more}\n"));
+        let SourceKind::Kafka(settings) = &spec.source("e").unwrap().kind else { panic!() };
+        settings.format.clone()
+    };
+    let EventFormat::CloudEvents(types) =
+        parsed("format = \"cloudevents\"\ncloudevents = { upsert = [\"a\", \"b\"] }")
+    else {
+        panic!()
+    };
+    let upsert: Vec<_> = types.upsert.iter().map(|one| one.expose().as_str()).collect();
+    assert_eq!((upsert, types.delete.len()), (vec!["a", "b"], 0));
+    assert!(
+        matches!(parsed("format = \"cloudevents\""), EventFormat::CloudEvents(types) if types.upsert.is_empty())
+    );
+    assert_eq!(parsed("format = \"bucket_notifications\""), EventFormat::BucketNotifications);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Where documents come from. Each source is an implementation of [`alluvium_core::source::Source`] and
 //! passes [`conformance`].
 
+mod bucket;
 pub mod conformance;
 pub mod event;
 pub mod filesystem;

@@ -17,9 +17,31 @@ pub fn decode(path: &str) -> Option<String> {
     String::from_utf8(bytes).ok().filter(|path| !path.contains('\0'))
 }
 
+/// Escapes a path so that [`decode`] gives it back, and a reader of URIs too.
+pub fn encode(path: &str) -> String {
+    let mut escaped = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                escaped.push(char::from(byte));
+            }
+            byte => escaped.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    escaped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_escaped_comes_back() {
+        assert_eq!(encode("a b/%+å?#.md"), "a%20b/%25%2B%C3%A5%3F%23.md");
+        for path in ["", "a b/%+å?#.md", "%41", "\u{1f30a}/../~-_", "a\nb"] {
+            assert_eq!(decode(&encode(path)).as_deref(), Some(path));
+        }
+    }
 
     #[test]
     fn escapes_are_undone_or_refused() {

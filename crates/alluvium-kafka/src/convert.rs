@@ -1,6 +1,6 @@
 //! A message → a change. No message is lost: one that is no event is refused under an id of its own.
 
-use alluvium_connect::event::{EventError, EventRules, event_id};
+use alluvium_connect::event::{self, EventError, EventRules, event_id};
 use alluvium_core::change::DocumentChange;
 use alluvium_core::hash::Sha256;
 use alluvium_core::id::SourceName;
@@ -10,8 +10,10 @@ use alluvium_core::version::{Version, VersionKind};
 use jiff::Timestamp;
 use rdkafka::Message;
 
+use crate::headers::headers;
+
 /// A message and its place.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Received<'m> {
     pub(crate) topic: &'m str,
     pub(crate) partition: i32,
@@ -20,6 +22,8 @@ pub(crate) struct Received<'m> {
     pub(crate) incarnation: &'m str,
     pub(crate) key: Option<&'m [u8]>,
     pub(crate) value: Option<&'m [u8]>,
+    /// `None` where they can't be read.
+    pub(crate) headers: Option<Vec<(&'m str, &'m [u8])>>,
     pub(crate) time: Option<Timestamp>,
 }
 
@@ -33,6 +37,7 @@ impl<'m> Received<'m> {
             incarnation,
             key: message.key(),
             value: message.payload(),
+            headers: headers(message.headers()),
             time: time.and_then(|time| Timestamp::from_millisecond(time).ok()),
         }
     }
@@ -66,25 +71,30 @@ pub(crate) fn offset(message: &impl Message) -> u64 {
     u64::try_from(message.offset()).unwrap_or(0)
 }
 
-/// The change of an event. After an error the message is to be read again.
+/// The change of an event; `None` where it says nothing of any document's content. After an error the
+/// message is to be read again.
 pub(crate) fn event_change(
     message: &Received<'_>,
     rules: &EventRules,
-) -> Result<DocumentChange, SourceError> {
+) -> Result<Option<DocumentChange>, SourceError> {
     match read(message, rules) {
-        Ok(mut change) => {
+        Ok(Some(mut change)) => {
             change.origin.event_time = change.origin.event_time.or(message.time);
-            Ok(change)
+            Ok(Some(change))
+        }
+        Ok(None) => {
+            tracing::debug!(source = %rules.source, position = message.position(), "a message changes nothing");
+            Ok(None)
         }
         Err(error) => {
             let error = error.for_good(&rules.source)?;
             let hash = message.value.filter(|_| error.cause != Cause::TooLarge).map(Sha256::of);
-            message.refused(error, &rules.source, hash)
+            message.refused(error, &rules.source, hash).map(Some)
         }
     }
 }
 
-fn read(message: &Received<'_>, rules: &EventRules) -> Result<DocumentChange, EventError> {
+fn read(message: &Received<'_>, rules: &EventRules) -> Result<Option<DocumentChange>, EventError> {
     let size = message.value.map_or(0, <[u8]>::len) as u64;
     if size > rules.max_content {
         let detail = format!("{size} bytes; max_event_size is {}", rules.max_content);
@@ -93,7 +103,8 @@ fn read(message: &Received<'_>, rules: &EventRules) -> Result<DocumentChange, Ev
     let key = message.key.ok_or_else(|| {
         EventError::new("the message has no key; it must be the id of the document that the event changes")
     })?;
-    rules.format.change(key, message.value, rules, message.log_version(), message.position())
+    let event = event::Message { key, value: message.value, headers: message.headers.as_deref() };
+    rules.format.change(&event, rules, message.log_version(), message.position())
 }
 
 #[cfg(test)]

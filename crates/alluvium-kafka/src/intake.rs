@@ -11,7 +11,7 @@ use rdkafka::message::BorrowedMessage;
 use crate::convert::{Received, event_change, offset};
 use crate::log::Log;
 use crate::prepared;
-use crate::settings::{EventsSpec, KafkaSpec, Messages};
+use crate::settings::{EventsSpec, KafkaMode, KafkaSpec, Messages};
 
 /// How often at most gaps of one partition are looked into.
 const GAPS: Duration = Duration::from_secs(1);
@@ -23,12 +23,13 @@ enum Reading {
 }
 
 impl Reading {
-    fn of(spec: &KafkaSpec) -> Result<Self, SourceError> {
+    fn of(spec: &KafkaSpec, mode: KafkaMode) -> Result<Self, SourceError> {
         Ok(match &spec.messages {
             Messages::Events(events) => {
-                let EventsSpec { format, default_acl, content_roots, max_event_size } = events.clone();
+                let EventsSpec { format, default_acl, content_roots, content_buckets, max_event_size } =
+                    events.clone();
                 let rules = EventRules::new(spec.name.clone(), default_acl, content_roots, max_event_size)?;
-                Self::Events(rules.of_format(format))
+                Self::Events(rules.with_buckets(content_buckets, mode.patience())?.of_format(format))
             }
             Messages::Prepared(prepared) => Self::Prepared(Box::new(prepared::Reader::new(spec, prepared))),
         })
@@ -42,8 +43,8 @@ impl Reading {
     ) -> Result<Option<DocumentChange>, SourceError> {
         let received = Received::of(message, incarnation);
         match self {
-            Self::Events(rules) => event_change(&received, rules).map(Some),
-            Self::Prepared(reader) => reader.change(message, &received),
+            Self::Events(rules) => event_change(&received, rules),
+            Self::Prepared(reader) => reader.change(&received),
         }
     }
 }
@@ -66,8 +67,8 @@ struct Carried {
 }
 
 impl Intake {
-    pub(crate) fn new(spec: &KafkaSpec, log: Log) -> Result<Self, SourceError> {
-        Ok(Self { reading: Reading::of(spec)?, log, unsettled: false, carried: None })
+    pub(crate) fn new(spec: &KafkaSpec, mode: KafkaMode, log: Log) -> Result<Self, SourceError> {
+        Ok(Self { reading: Reading::of(spec, mode)?, log, unsettled: false, carried: None })
     }
 
     /// What events are read with, where messages are events.
@@ -118,6 +119,9 @@ impl Intake {
             return Ok(());
         }
         let change = self.reading.change(message, &partition.incarnation)?;
+        if change.is_none() && matches!(self.reading, Reading::Events(_)) {
+            filling.skip();
+        }
         match change.and_then(|change| filling.take(change)) {
             None => partition.next = offset + 1,
             Some(change) => {

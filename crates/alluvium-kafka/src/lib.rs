@@ -23,6 +23,7 @@ mod connection;
 mod convert;
 mod dead_letters;
 mod fetch;
+mod headers;
 mod intake;
 mod log;
 mod mirror;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use alluvium_connect::event::EventFormat;
+use alluvium_connect::event::{BucketSpec, EventFormat, Patience};
 use alluvium_core::access::Acl;
 use alluvium_core::hash::Sha256;
 use alluvium_core::id::SourceName;
@@ -46,6 +46,8 @@ pub struct EventsSpec {
     pub default_acl: Option<Acl>,
     /// Folders that events may take content from by reference.
     pub content_roots: Vec<PathBuf>,
+    /// Buckets that events may take content from by reference.
+    pub content_buckets: Vec<BucketSpec>,
     /// Larger messages are refused, in bytes.
     pub max_event_size: u64,
 }
@@ -83,6 +85,16 @@ pub enum KafkaMode {
     Again,
     /// All partitions, without end. Nobody else reads them, so that no group has to notice a death first.
     Alone,
+}
+
+impl KafkaMode {
+    /// How long one object that can't be read may hold it up.
+    pub(crate) fn patience(self) -> Patience {
+        match self {
+            Self::Backfill | Self::Again => Patience::Once,
+            Self::Follow | Self::Share | Self::Alone => Patience::Following,
+        }
+    }
 }
 
 /// What librdkafka may fetch ahead, over all partitions.

@@ -95,7 +95,7 @@ impl Worker {
     ) -> Result<Self, SourceError> {
         let consumer = client::consumer(&spec, mode)?;
         let topics = Topics::of(&spec)?;
-        let intake = Intake::new(&spec, Log::new(spec.name.clone(), checkpoint))?;
+        let intake = Intake::new(&spec, mode, Log::new(spec.name.clone(), checkpoint))?;
         let backfill = (mode == KafkaMode::Backfill).then(|| Backfill::new(&topics.names()));
         let (failed, ended, paused, now) = (None, false, false, Instant::now());
         let (asked_at, looked_at) = (now, now);

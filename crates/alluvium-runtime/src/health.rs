@@ -56,6 +56,8 @@ pub struct SourceHealth {
     pub seen: u64,
     /// How long ago its last batch came.
     pub last_batch: Option<Duration>,
+    /// In what time it is asked again, where it could not answer.
+    pub retry_in: Option<Duration>,
     /// Its last complete listing withheld deletions.
     pub braked: Option<Brake>,
 }
@@ -104,13 +106,21 @@ pub(crate) struct Watched {
     pub(crate) state: SourceState,
     pub(crate) seen: u64,
     pub(crate) last_batch: Option<Instant>,
+    /// When it is asked again, where it could not answer.
+    pub(crate) retry_at: Option<Instant>,
     pub(crate) braked: Option<Brake>,
 }
 
 impl Watch {
     pub(crate) fn new(names: impl Iterator<Item = SourceName>) -> Self {
-        let watched =
-            |name| Watched { name, state: SourceState::Waiting, seen: 0, last_batch: None, braked: None };
+        let watched = |name| Watched {
+            name,
+            state: SourceState::Waiting,
+            seen: 0,
+            last_batch: None,
+            retry_at: None,
+            braked: None,
+        };
         Self(Mutex::new(names.map(watched).collect()))
     }
 
@@ -132,6 +142,7 @@ impl Watch {
             state: watched.state.clone(),
             seen: watched.seen,
             last_batch: watched.last_batch.map(|at| at.elapsed()),
+            retry_in: watched.retry_at.map(|at| at.saturating_duration_since(Instant::now())),
             braked: watched.braked,
         };
         self.watched().iter().map(show).collect()

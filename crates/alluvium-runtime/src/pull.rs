@@ -146,7 +146,7 @@ impl Puller {
             let asked_again =
                 state == SourceState::Pulling && matches!(watched.state, SourceState::Retrying { .. });
             if !asked_again {
-                watched.state = state;
+                (watched.state, watched.retry_at) = (state, None);
             }
         });
     }
@@ -164,6 +164,7 @@ impl Puller {
             watched.state = SourceState::Waiting;
             watched.seen += batch.seen;
             watched.last_batch = Some(Instant::now());
+            watched.retry_at = None;
             told = watched.braked;
             // A listing that was complete and not braked releases the brake.
             if newly_braked || !batch.deltas.is_empty() {
@@ -189,7 +190,10 @@ impl Puller {
         } else {
             tracing::debug!(%source, %error, attempts, "the source still can't answer");
         }
-        self.note_state(SourceState::Retrying { error: error.to_string(), attempts });
+        self.shared.watch.note(self.index, |watched| {
+            watched.state = SourceState::Retrying { error: error.to_string(), attempts };
+            watched.retry_at = Some(Instant::now() + wait);
+        });
         tokio::select! {
             () = self.shared.pulling.cancelled() => {}
             () = tokio::time::sleep(wait) => {}

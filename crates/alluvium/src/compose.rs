@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alluvium_config::{
-    ChunkSpec, ConfigError, FilesystemSettings, JsonlInput, JsonlSettings, PdfEngine, PipelineSpec,
-    SourceKind, SourceSpec, Value,
+    AccessKeySettings, BucketSettings, ChunkSpec, ConfigError, FilesystemSettings, JsonlInput, JsonlSettings,
+    PdfEngine, PipelineSpec, SourceKind, SourceSpec, Value,
 };
-use alluvium_connect::event::Again;
+use alluvium_connect::event::{AccessKey, Again, BucketSpec};
 use alluvium_connect::filesystem::{
     FilesystemFollow, FilesystemSource, FilesystemSpec, FollowSettings, Reprocess,
 };
@@ -278,6 +278,7 @@ fn jsonl(
         name: spec.name.expose().clone(),
         default_acl: exposed(settings.default_acl.as_ref()),
         content_roots: all_exposed(&settings.content_roots),
+        content_buckets: settings.content_buckets.iter().map(bucket_of).collect(),
         max_event_size: settings.max_event_size,
     };
     let clock = Arc::new(SystemClock);
@@ -285,6 +286,22 @@ fn jsonl(
         JsonlInput::Stdin => JsonlSource::stdin(jsonl, Box::new(std::io::stdin()), clock)?,
         JsonlInput::File(path) => JsonlSource::file(jsonl, path.clone(), mode, positions, again, clock)?,
     })
+}
+
+/// A bucket that events may take content from.
+fn bucket_of(settings: &BucketSettings) -> BucketSpec {
+    let access_key = |key: &AccessKeySettings| AccessKey {
+        id: key.id.expose().clone(),
+        secret: key.secret.expose().clone(),
+        session_token: exposed(key.session_token.as_ref()),
+    };
+    BucketSpec {
+        bucket: settings.bucket.expose().clone(),
+        prefix: exposed(settings.prefix.as_ref()),
+        endpoint: exposed(settings.endpoint.as_ref()),
+        region: exposed(settings.region.as_ref()),
+        access_key: settings.access_key.as_ref().map(access_key),
+    }
 }
 
 /// What a value is, for those who are to use it.

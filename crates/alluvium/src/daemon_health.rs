@@ -43,6 +43,9 @@ pub(crate) struct SourceReport {
     pub(crate) error: Option<String>,
     /// How often in a row it could not.
     pub(crate) attempts: u32,
+    /// When it is asked again.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub(crate) retry_at: Option<Timestamp>,
     /// Documents that it looked at.
     pub(crate) seen: u64,
     /// Deletions that its last listing would have made, and the brake withheld.
@@ -79,7 +82,7 @@ impl DaemonHealth {
     pub(crate) fn of(health: &HealthSnapshot, at: Timestamp) -> Self {
         Self {
             at,
-            sources: health.sources.iter().map(SourceReport::of).collect(),
+            sources: health.sources.iter().map(|source| SourceReport::of(source, at)).collect(),
             in_flight_documents: health.in_flight_documents,
             committed: health.committed,
             quarantined: health.quarantined,
@@ -89,7 +92,7 @@ impl DaemonHealth {
 }
 
 impl SourceReport {
-    fn of(source: &SourceHealth) -> Self {
+    fn of(source: &SourceHealth, at: Timestamp) -> Self {
         let (state, error, attempts) = match &source.state {
             SourceState::Waiting => (State::Waiting, None, 0),
             SourceState::Pulling => (State::Pulling, None, 0),
@@ -97,7 +100,15 @@ impl SourceReport {
             SourceState::Ended => (State::Ended, None, 0),
         };
         let deletions_withheld = source.braked.map_or(0, |brake| brake.0.missing);
-        Self { name: source.name.to_string(), state, error, attempts, seen: source.seen, deletions_withheld }
+        Self {
+            name: source.name.to_string(),
+            state,
+            error,
+            attempts,
+            retry_at: source.retry_in.and_then(|wait| at.checked_add(wait).ok()),
+            seen: source.seen,
+            deletions_withheld,
+        }
     }
 }
 

@@ -94,7 +94,8 @@ struct Base64Content {
 #[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct UriContent {
-    /// Where the bytes are.
+    /// Where the bytes are, in a folder or a bucket that the source declares: a path, `file://…`, or
+    /// `s3://bucket/key` with percent escapes.
     uri: String,
     /// Their MIME type.
     media_type: String,

@@ -12,7 +12,7 @@ use crate::setup::Needs;
 use crate::workspace::Workspace;
 
 pub(super) fn run(workspace: &Workspace, size: &Size) -> Result<Section> {
-    ready(workspace, Needs::Suite, size)?;
+    ready(workspace, Needs::Broker, size)?;
     let folder = tempfile::tempdir()?;
     let broker = Broker::start(workspace, folder.path())?;
     let indexes = folder.path().join("indexes").to_string_lossy().into_owned();

@@ -1,52 +1,28 @@
 //! A Kafka-compatible broker, for the tests of the Kafka source.
 
-use std::env;
 use std::ffi::OsString;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::announce;
-use crate::cargo::{output_of, run, runs};
+use super::server::Server;
+use crate::cargo::output_of;
 use crate::workspace::Workspace;
 
-/// Names the broker's program, where it is neither on `PATH` nor the one that setup builds.
-const VARIABLE: &str = "ALLUVIUM_BROKER";
-const NAME: &str = "nisshi";
-const VERSION: &str = "0.8.1";
+const BROKER: Server = Server { name: "nisshi", version: "0.8.1", variable: "ALLUVIUM_BROKER" };
 /// The first minor version of Rust that compiles it; the one that this project is pinned to does not.
 const LEAST: (u32, u32) = (1, 96);
 
 /// The broker's program, once setup has found it.
 pub(crate) fn program() -> OsString {
-    env::var_os(VARIABLE).unwrap_or_else(|| NAME.into())
+    BROKER.program()
 }
 
-/// Finds a broker, or puts one into `.tools/bin`: one that another clone has built, or one that is built now
-/// where a toolchain that is new enough is installed.
+/// Finds a broker, or builds one where a toolchain that is new enough is installed.
 pub(super) fn ensure(workspace: &Workspace) -> Result<()> {
-    if let Some(named) = env::var_os(VARIABLE).map(PathBuf::from) {
-        if runs(Command::new(&named).arg("--version")) {
-            return Ok(());
-        }
-        bail!("{VARIABLE} names {}, which does not run", named.display());
-    }
-    // On `PATH`, at whose end `.tools/bin` is.
-    if runs(&mut workspace.program(NAME, &["--version"])) {
-        return Ok(());
-    }
-    // Beside the builds, so that it outlives this clone.
-    let folder = workspace.target.join(format!("{NAME}-{VERSION}"));
-    let program = folder.join("bin").join(NAME);
-    if !runs(Command::new(&program).arg("--version")) {
-        build(workspace, &folder)?;
-    }
-    let ours = workspace.tools().join("bin");
-    fs::create_dir_all(&ours)?;
-    fs::copy(&program, ours.join(NAME)).with_context(|| format!("cannot copy {}", program.display()))?;
-    Ok(())
+    BROKER.ensure(workspace, |folder| build(workspace, folder))
 }
 
 /// Builds it into a folder, with the newest toolchain that is installed.
@@ -62,27 +38,28 @@ fn build(workspace: &Workspace, folder: &Path) -> Result<()> {
         bail!(
             "there is no Kafka broker, and no toolchain that could build one: it takes Rust {major}.{minor}. \
              Install one (`rustup toolchain install stable`) and run `cargo xtask setup --broker` again, \
-             build it elsewhere (`{}`), or set {VARIABLE} to its program",
-            install("stable").join(" ")
+             build it elsewhere (`{}`), or set {} to its program",
+            install("stable").join(" "),
+            BROKER.variable
         );
     };
-    announce(&format!("{NAME}, a broker for the Kafka tests, built by {toolchain} (about 11 minutes, once)"));
+    let name = BROKER.name;
+    announce(&format!("{name}, a broker for the Kafka tests, built by {toolchain} (about 11 minutes, once)"));
     let arguments = install(&toolchain);
     let arguments: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
     let mut install = workspace.program("cargo", &arguments);
-    // Another toolchain's build must not meet ours.
-    install.env_remove("CARGO_TARGET_DIR").env_remove("RUSTUP_TOOLCHAIN");
-    for compiler in ["RUSTC", "RUSTDOC", "CARGO"] {
-        install.env_remove(compiler);
+    // Another toolchain's.
+    for variable in ["RUSTUP_TOOLCHAIN", "RUSTC", "RUSTDOC", "CARGO"] {
+        install.env_remove(variable);
     }
-    run(install.arg("--root").arg(folder))
-        .with_context(|| format!("a broker that is built elsewhere can be named by {VARIABLE}"))
+    BROKER.install(&mut install, folder)
 }
 
 /// The command that builds it.
 fn install(toolchain: &str) -> Vec<String> {
+    let Server { name, version, .. } = BROKER;
     let line = format!(
-        "cargo +{toolchain} install {NAME} --version {VERSION} --locked --no-default-features \
+        "cargo +{toolchain} install {name} --version {version} --locked --no-default-features \
          --features dynostore,libsql"
     );
     line.split_whitespace().map(str::to_owned).collect()

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::error::{ConfigError, Problem};
 use crate::reader::{Reader, Text};
+use crate::secret::secret;
 use crate::source::local_path;
 use crate::value::Value;
 
@@ -72,7 +73,7 @@ pub(super) fn parse_tls(reader: &Reader<'_>, folder: &Path) -> Result<Option<Tls
     let file = |text: Text<'_>| text.parse(|file| local_path(file, folder));
     let certificate = tls.text("certificate", CERTIFICATE)?.map(file).transpose()?;
     let key = tls.text("key", KEY)?.map(file).transpose()?;
-    let key_password = secret(&tls, "key_password")?;
+    let key_password = secret(&tls, "key_password", SECRET)?;
     let identity = match (certificate, key, key_password) {
         (Some(certificate), Some(key), key_password) => {
             Some(IdentitySettings { certificate, key, key_password })
@@ -105,22 +106,6 @@ pub(super) fn parse_sasl(reader: &Reader<'_>, tls: bool) -> Result<Option<SaslSe
         name if name.chars().any(char::is_control) => Err("holds a control character".into()),
         name => Ok(name.to_owned()),
     })?;
-    let password = secret(&sasl, "password")?.ok_or_else(|| sasl.missing("password", SECRET))?;
+    let password = secret(&sasl, "password", SECRET)?.ok_or_else(|| sasl.missing("password", SECRET))?;
     Ok(Some(SaslSettings { mechanism, username, password }))
-}
-
-/// A secret, which the file itself must not hold: it is shown, copied and kept in repositories. What is
-/// written there instead is not said, as it may be the secret.
-fn secret(reader: &Reader<'_>, key: &str) -> Result<Option<Value<String>>, ConfigError> {
-    let Some(text) = reader.text(key, SECRET)? else { return Ok(None) };
-    if !text.is_interpolated() {
-        let (expected, found) = (SECRET.to_owned(), "a secret in the file".to_owned());
-        return Err(reader.error(key, Problem::Wrong { expected, found, nearest: None }));
-    }
-    let secret = text.parse(|secret| match secret {
-        "" => Err("is empty".into()),
-        secret if secret.contains('\0') => Err("holds a zero byte".into()),
-        secret => Ok(secret.to_owned()),
-    });
-    secret.map(Some)
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::json_schema;
+use crate::bucket::BUCKET;
+use crate::cloudevents::CLOUDEVENTS;
 use crate::kafka::{KAFKA, PREPARED};
 use crate::parse::{CHUNK, COMMIT, EMBED, EXTRACT, INDEX, MODEL, RUN, TOP};
 use crate::source::{ACL, FILESYSTEM, JSONL};
@@ -89,6 +91,33 @@ dead_letter_topic = "refused"
 tls = { ca = "ca.pem", certificate = "me.pem", key = "me.key", key_password = "${KEY_PASSWORD:-k}" }
 sasl = { mechanism = "scram-sha-512", username = "handbook", password = "${PASSWORD:-p}" }
 properties = { "fetch.wait.max.ms" = "50", "client.rack" = "${RACK:-a}" }
+[[source.content_bucket]]
+bucket = "contents"
+prefix = "handbook/"
+endpoint = "http://10.0.0.7:9000/"
+allow_http = true
+region = "eu-central-1"
+access_key_id = "AKIA"
+secret_access_key = "${SECRET_KEY:-s}"
+session_token = "${TOKEN:-t}"
+[[source.content_bucket]]
+bucket = "more"
+endpoint = "http://[::1]:9000"
+[[source]]
+name = "pages"
+type = "kafka"
+brokers = ["127.0.0.1:9094"]
+topics = ["pages"]
+group = "pages"
+format = "cloudevents"
+cloudevents = { upsert = ["page.saved"], delete = ["page.removed"] }
+[[source]]
+name = "objects"
+type = "kafka"
+brokers = ["127.0.0.1:9094"]
+topics = ["objects"]
+group = "objects"
+format = "bucket_notifications"
 [[source]]
 name = "more"
 type = "filesystem"
@@ -137,7 +166,9 @@ fn schema_and_parser_have_the_same_keys() {
         ("Filesystem", FILESYSTEM),
         ("Jsonl", JSONL),
         ("Kafka", KAFKA),
+        ("CloudEvents", CLOUDEVENTS),
         ("Prepared", PREPARED),
+        ("ContentBucket", BUCKET),
         ("Acl", ACL),
     ];
     for (name, keys) in tables {
@@ -182,7 +213,11 @@ fn both_refuse_what_is_not() {
         ("[\"documents\"]", "\"documents\""),
         ("group = \"handbook\"", ""),
         ("group = \"handbook\"", "group = \"\""),
-        ("\"document_change\"", "\"cloudevents\""),
+        ("\"document_change\"", "\"cloud_events\""),
+        ("[\"page.saved\"]", "\"page.saved\""),
+        ("[\"page.saved\"]", "[\"\"]"),
+        ("[\"page.saved\"]", "[\"page.saved\", \"page.saved\"]"),
+        ("delete = [\"page.removed\"]", "deleted = [\"page.removed\"]"),
         ("offset_lost = \"earliest\"", "offset_lost = \"latest\""),
         ("ca = \"ca.pem\"", "cas = \"ca.pem\""),
         ("certificate = \"me.pem\", ", ""),
@@ -190,6 +225,19 @@ fn both_refuse_what_is_not() {
         ("\"scram-sha-512\"", "\"gssapi\""),
         ("username = \"handbook\", ", ""),
         ("\"${PASSWORD:-p}\"", "\"p\""),
+        ("bucket = \"contents\"", ""),
+        ("bucket = \"contents\"", "bucket = \"a/b\""),
+        ("prefix = \"handbook/\"", "prefix = \"\""),
+        ("prefix = \"handbook/\"", "prefixes = \"handbook/\""),
+        ("\"http://10.0.0.7:9000/\"", "\"ftp://10.0.0.7\""),
+        ("\"http://10.0.0.7:9000/\"", "\"https://me@10.0.0.7\""),
+        ("\"http://10.0.0.7:9000/\"", "\"https://10.0.0.7/path\""),
+        ("allow_http = true", "allow_http = \"true\""),
+        ("region = \"eu-central-1\"", "region = \"\""),
+        ("access_key_id = \"AKIA\"", ""),
+        ("secret_access_key = \"${SECRET_KEY:-s}\"", ""),
+        ("\"${SECRET_KEY:-s}\"", "\"s\""),
+        ("\"${TOKEN:-t}\"", "\"t\""),
         ("\"fetch.wait.max.ms\" =", "\"plugin.library.paths\" ="),
         ("\"fetch.wait.max.ms\" =", "\"sasl.kerberos.kinit.cmd\" ="),
         ("\"fetch.wait.max.ms\" =", "\"enable.auto.commit\" ="),

@@ -44,11 +44,17 @@ pub struct Again {
 }
 
 impl Again {
-    /// What is to be done now that its event, whose own id and place are given, was read as `change`. Where
-    /// it was no event and is one now, what stood in for it goes. Nothing, where another event is there.
-    pub fn answered_by(&self, change: DocumentChange, own_id: &DocId, log: Version) -> Vec<DocumentChange> {
-        if change.doc_id == self.doc_id {
-            return vec![change];
+    /// What is to be done now that its event, whose own id and place are given, was read as `change`, or
+    /// says nothing of any document. Where it was no event and is one now, what stood in for it goes.
+    /// Nothing, where another event is there.
+    pub fn answered_by(
+        &self,
+        change: Option<DocumentChange>,
+        own_id: &DocId,
+        log: Version,
+    ) -> Vec<DocumentChange> {
+        if change.as_ref().is_some_and(|change| change.doc_id == self.doc_id) {
+            return change.into_iter().collect();
         }
         if *own_id != self.doc_id {
             return Vec::new();
@@ -57,8 +63,8 @@ impl Again {
             doc_id: self.doc_id.clone(),
             content: Some(ContentChange::Delete { version: log }),
             access: AccessChange::Unsaid { default: None },
-            origin: change.origin.clone(),
+            origin: change.as_ref().map(|change| change.origin.clone()).unwrap_or_default(),
         };
-        vec![change, stand_in]
+        change.into_iter().chain([stand_in]).collect()
     }
 }

@@ -74,8 +74,7 @@ impl Columns {
             Value::Null => String::new(),
             _ => return Err(EventError::new(format!("column {} is no text", self.text))),
         };
-        let content =
-            Content { text: Some(text), base64: None, uri: None, media_type: self.media_type.clone() };
+        let content = Content { text: Some(text), ..Content::of(&self.media_type) };
         let shown = |name: &Option<String>| {
             let value = name.as_ref().map(|name| column(row, name)).transpose()?;
             Ok(value.filter(|value| !value.is_null()).map(plain))

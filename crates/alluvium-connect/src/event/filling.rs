@@ -19,7 +19,7 @@ impl Filling {
 
     /// Whether there is no room for another change.
     pub fn is_full(&self) -> bool {
-        self.batch.changes.len() >= self.room.changes.max(1) || self.bytes >= self.room.bytes.max(1)
+        self.batch.seen >= self.room.changes.max(1) as u64 || self.bytes >= self.room.bytes.max(1)
     }
 
     /// Whether it took none yet.
@@ -37,6 +37,12 @@ impl Filling {
         self.batch.seen += 1;
         self.batch.changes.push(change);
         None
+    }
+
+    /// Takes note of an event that says nothing of any document's content.
+    pub fn skip(&mut self) {
+        self.batch.seen += 1;
+        self.batch.skipped += 1;
     }
 
     /// The batch.

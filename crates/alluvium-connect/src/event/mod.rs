@@ -7,13 +7,15 @@
 //!   that is not supported, a reference that leads nowhere) is a refused change of that document.
 //! - An access list that is there and wrong hides the document; it never falls back to the default.
 //! - Both halves of a change have the same version.
-//! - A reference is read beneath the declared folders only ([`ContentRoots`]). While a folder that may hold
-//!   it can't be opened, the event is neither taken nor refused: its source waits.
+//! - A reference is read beneath the declared folders and buckets only ([`ContentRoots`]). While a folder or a
+//!   store that may hold it can't be had, the event is neither taken nor refused: its source waits.
 
 mod again;
+mod cloudevents;
 mod debezium;
 mod filling;
 mod format;
+mod notification;
 mod reference;
 mod shape;
 
@@ -30,12 +32,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
+pub use self::cloudevents::EventTypes;
+use crate::bucket::Buckets;
+pub use crate::bucket::{AccessKey, BucketSpec, Patience};
 pub use again::{Again, read_again};
 pub use debezium::Columns;
 pub use filling::Filling;
-pub use format::EventFormat;
+pub use format::{EventFormat, Message};
 pub use reference::ContentRoots;
-use reference::Unread;
+pub(crate) use reference::{Unread, refuse};
 use shape::{Content, Event, Op};
 
 /// What events are read with.
@@ -68,6 +73,18 @@ impl EventRules {
         })?;
         let content_roots = ContentRoots::new(content_roots);
         Ok(Self { source, default_acl, content_roots, max_content, format: EventFormat::DocumentChange })
+    }
+
+    /// The same with buckets that content may be read from, too.
+    pub fn with_buckets(self, buckets: Vec<BucketSpec>, patience: Patience) -> Result<Self, SourceError> {
+        if buckets.is_empty() {
+            return Ok(self);
+        }
+        let buckets = Buckets::new(buckets, patience).map_err(|message| SourceError::Broken {
+            source_name: self.source.to_string(),
+            message: format!("content_bucket: {message}"),
+        })?;
+        Ok(Self { content_roots: self.content_roots.with_buckets(buckets), ..self })
     }
 
     /// The same for messages of another format.
@@ -126,8 +143,8 @@ impl EventError {
 }
 
 /// Reads one event. `log` is its place in the source's log, which is its version where it gives none;
-/// `position` is that place for people and for the quarantine. Reads a file where the content is a
-/// reference, so it blocks.
+/// `position` is that place for people and for the quarantine. Reads a file or an object where the content is
+/// a reference, so it blocks.
 pub fn parse_event(
     bytes: &[u8],
     rules: &EventRules,
@@ -193,21 +210,6 @@ pub fn event_id(source: &SourceName, incarnation: &str, place: u64) -> Result<Do
         .map_err(|e| SourceError::Broken { source_name: source.to_string(), message: format!("an id {e}") })
 }
 
-/// The deletion of the document `id` by an event that says nothing else, such as a message without a value.
-pub fn deletion(
-    id: &str,
-    rules: &EventRules,
-    log: Version,
-    position: String,
-) -> Result<DocumentChange, EventError> {
-    Ok(DocumentChange {
-        doc_id: doc_id(id, rules)?,
-        content: Some(ContentChange::Delete { version: log }),
-        access: AccessChange::Unsaid { default: deleted_default(rules) },
-        origin: Origin { position, ..Origin::default() },
-    })
-}
-
 fn doc_id(id: &str, rules: &EventRules) -> Result<DocId, EventError> {
     DocId::new(&rules.source, id).map_err(|e| EventError::new(format!("the id {:?} {e}", shorten(id))))
 }
@@ -269,7 +271,6 @@ fn access(acl: Option<shape::Acl>, version: &Version, rules: &EventRules, op: Op
 }
 
 fn load(content: Content, rules: &EventRules) -> Result<(Vec<u8>, MediaType), Unread> {
-    let refuse = |cause, detail: String| Unread::Refused(Refusal::new(Stage::Read, cause, detail));
     let media_type = MediaType::of_mime(&content.media_type).ok_or_else(|| {
         let given = shorten(&content.media_type);
         let supported = "application/pdf, text/html, text/markdown and text/plain";
@@ -277,8 +278,9 @@ fn load(content: Content, rules: &EventRules) -> Result<(Vec<u8>, MediaType), Un
     })?;
     let max = rules.max_content;
     let too_large = || refuse(Cause::TooLarge, format!("the content has more than {max} bytes"));
-    let bytes = match (content.text, content.base64, content.uri) {
-        (Some(text), None, None) => text.into_bytes(),
+    let given = content.bytes.or(content.text.map(String::into_bytes));
+    let bytes = match (given, content.base64, content.uri) {
+        (Some(bytes), None, None) => bytes,
         (None, Some(text), None) => {
             // Four characters make three bytes, so this bounds the memory before it is taken.
             if text.len() as u64 / 4 * 3 > max.saturating_add(3) {

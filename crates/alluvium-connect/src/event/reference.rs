@@ -1,33 +1,51 @@
-//! Content by reference: files beneath folders that the source declares, and nothing else.
+//! Content by reference: files beneath folders and objects in buckets that the source declares, and nothing
+//! else.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use alluvium_core::percent::decode;
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
 
+use crate::bucket::{self, Buckets, is_object};
 use crate::filesystem::read::{Outcome, read};
 use crate::filesystem::root::Root;
 
-/// The folders that events may refer to.
+/// The folders and buckets that events may refer to.
 #[derive(Debug, Clone, Default)]
-pub struct ContentRoots(Vec<PathBuf>);
+pub struct ContentRoots {
+    folders: Vec<PathBuf>,
+    buckets: Option<Arc<Buckets>>,
+}
 
 impl ContentRoots {
     /// These folders; with none, every reference is refused.
     pub fn new(folders: Vec<PathBuf>) -> Self {
-        Self(folders)
+        Self { folders, buckets: None }
     }
 
-    /// Reads what `uri` refers to: a `file://` URI, an absolute path, or a path beneath one of the
-    /// folders, the first that has it. Links on the way are not followed.
+    /// And these buckets.
+    pub(super) fn with_buckets(self, buckets: Buckets) -> Self {
+        Self { buckets: Some(Arc::new(buckets)), ..self }
+    }
+
+    /// Reads what `uri` refers to: an `s3://` URI, a `file://` URI, an absolute path, or a path beneath one of
+    /// the folders, the first that has it. Links on the way are not followed. Blocks.
     pub(super) fn read(&self, uri: &str, max: u64) -> Result<Vec<u8>, Unread> {
-        let refuse = |cause, detail: String| Unread::Refused(Refusal::new(Stage::Read, cause, detail));
+        match &self.buckets {
+            _ if !is_object(uri) => self.read_file(uri, max),
+            Some(buckets) => buckets.read(uri, max),
+            None => Err(bucket::undeclared(uri)),
+        }
+    }
+
+    fn read_file(&self, uri: &str, max: u64) -> Result<Vec<u8>, Unread> {
         let path = local_path(uri).ok_or_else(|| {
-            let detail = format!("content.uri {uri:?} is neither a file:// URI nor a path");
+            let detail = format!("content.uri {uri:?} is neither an s3:// URI, a file:// URI nor a path");
             refuse(Cause::BadEvent, detail)
         })?;
         let (mut vanished, mut away) = (false, None);
-        for folder in &self.0 {
+        for folder in &self.folders {
             let root = match Root::open(folder) {
                 Ok(root) => root,
                 Err(error) if may_hold(folder, &path) => {
@@ -65,11 +83,15 @@ impl ContentRoots {
 
 /// Why a reference gave nothing.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unread {
+pub(crate) enum Unread {
     /// It leads nowhere, or where it may not.
     Refused(Refusal),
-    /// A folder that may hold it can't be opened now.
+    /// A folder or a store that may hold it can't be had now.
     Away(String),
+}
+
+pub(crate) fn refuse(cause: Cause, detail: String) -> Unread {
+    Unread::Refused(Refusal::new(Stage::Read, cause, detail))
 }
 
 /// The path relative to the folder, which is opened as `root`.
@@ -137,6 +159,7 @@ mod tests {
             ("link.md", Cause::Vanished),
             ("deep", Cause::Vanished),
             ("deep/b.md", Cause::Vanished),
+            ("s3://bucket/a.md", Cause::Unreadable),
             ("https://example.org/a.md", Cause::BadEvent),
             ("file://host/a.md", Cause::BadEvent),
             ("file:///%zz", Cause::BadEvent),

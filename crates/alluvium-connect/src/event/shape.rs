@@ -79,8 +79,18 @@ pub(super) struct Content {
     pub(super) base64: Option<String>,
     /// Where the bytes are.
     pub(super) uri: Option<String>,
+    /// The bytes as they came; no key of the event.
+    #[serde(skip)]
+    pub(super) bytes: Option<Vec<u8>>,
     /// The MIME type.
     pub(super) media_type: String,
+}
+
+impl Content {
+    /// Content that is still to be given in one way.
+    pub(super) fn of(media_type: impl Into<String>) -> Self {
+        Self { text: None, base64: None, uri: None, bytes: None, media_type: media_type.into() }
+    }
 }
 
 /// Who may read. A list without readers is more likely a slip than a wish; `[]` says that nobody may.

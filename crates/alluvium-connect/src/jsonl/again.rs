@@ -25,7 +25,7 @@ pub(super) fn changes(
     let line = line.transpose().map_err(|e| unavailable(converter, &e))?.flatten();
     let Some(line) = line else { return Ok(Vec::new()) };
     let Some(change) = converter.change(&line, None)? else { return Ok(Vec::new()) };
-    Ok(again.answered_by(change, &converter.own_id(&line)?, converter.log_version(&line)))
+    Ok(again.answered_by(Some(change), &converter.own_id(&line)?, converter.log_version(&line)))
 }
 
 fn unavailable(converter: &Converter<'_>, error: &io::Error) -> SourceError {

@@ -29,7 +29,7 @@ use alluvium_core::id::SourceName;
 use alluvium_core::source::{Room, Source, SourceBatch, SourceError};
 use async_trait::async_trait;
 
-use crate::event::{Again, EventRules};
+use crate::event::{Again, BucketSpec, EventRules, Patience};
 use crate::offload::Offloaded;
 use file::{LineFile, Pulled};
 use pipe::Pipe;
@@ -46,6 +46,8 @@ pub struct JsonlSpec {
     pub default_acl: Option<Acl>,
     /// Folders that events may take content from by reference.
     pub content_roots: Vec<PathBuf>,
+    /// Buckets that events may take content from by reference.
+    pub content_buckets: Vec<BucketSpec>,
     /// Longer lines are refused, in bytes.
     pub max_event_size: u64,
 }
@@ -83,7 +85,11 @@ impl JsonlSource {
         again: Vec<Again>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SourceError> {
-        let (name, rules) = (spec.name.clone(), rules(&spec)?);
+        let patience = match mode {
+            JsonlMode::Backfill => Patience::Once,
+            JsonlMode::Follow => Patience::Following,
+        };
+        let (name, rules) = (spec.name.clone(), rules(&spec, patience)?);
         let file = LineFile::new(rules, path, spec.max_event_size, mode, partitions, again, clock);
         Ok(Self::of(name, Input::File { work: Offloaded::new(file) }))
     }
@@ -95,7 +101,7 @@ impl JsonlSource {
         reader: Box<dyn Read + Send>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SourceError> {
-        let (name, rules) = (spec.name.clone(), rules(&spec)?);
+        let (name, rules) = (spec.name.clone(), rules(&spec, Patience::Following)?);
         let pipe = Pipe::start(rules, reader, spec.max_event_size, clock.now())?;
         Ok(Self::of(name, Input::Pipe(Box::new(pipe))))
     }
@@ -123,9 +129,9 @@ impl JsonlSource {
     }
 }
 
-fn rules(spec: &JsonlSpec) -> Result<EventRules, SourceError> {
-    let JsonlSpec { name, default_acl, content_roots, max_event_size } = spec.clone();
-    EventRules::new(name, default_acl, content_roots, max_event_size)
+fn rules(spec: &JsonlSpec, patience: Patience) -> Result<EventRules, SourceError> {
+    let JsonlSpec { name, default_acl, content_roots, content_buckets, max_event_size } = spec.clone();
+    EventRules::new(name, default_acl, content_roots, max_event_size)?.with_buckets(content_buckets, patience)
 }
 
 #[async_trait]

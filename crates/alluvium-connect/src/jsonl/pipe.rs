@@ -7,7 +7,9 @@ use alluvium_core::change::DocumentChange;
 use alluvium_core::hash::Sha256;
 use alluvium_core::source::{Room, SourceBatch, SourceError};
 use jiff::Timestamp;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
+use tokio::task::block_in_place;
 
 use super::convert::Converter;
 use super::lines::{Line, read_line};
@@ -99,7 +101,7 @@ impl Pipe {
             incarnation: &self.incarnation,
             max_event_size: self.max_event_size,
         };
-        match converter.change(&line, Some(self.number)) {
+        match blocking(|| converter.change(&line, Some(self.number))) {
             Ok(Some(change)) => self.carried = filling.take(change),
             Ok(None) => {}
             Err(error) => {
@@ -108,6 +110,14 @@ impl Pipe {
             }
         }
         Ok(())
+    }
+}
+
+/// Does what may wait for a store; where there are other threads, they take over this one's tasks meanwhile.
+fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => block_in_place(work),
+        _ => work(),
     }
 }
 

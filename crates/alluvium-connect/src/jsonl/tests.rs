@@ -20,6 +20,7 @@ fn spec() -> JsonlSpec {
         name: SourceName::new("events").unwrap(),
         default_acl: Some(Acl { readers: vec!["default".to_owned()], ..Acl::default() }),
         content_roots: Vec::new(),
+        content_buckets: Vec::new(),
         max_event_size: 400,
     }
 }

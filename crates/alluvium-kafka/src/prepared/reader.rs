@@ -9,8 +9,6 @@ use alluvium_core::id::SourceName;
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
 use alluvium_core::source::SourceError;
 use alluvium_core::version::Version;
-use rdkafka::Message as _;
-use rdkafka::message::{BorrowedMessage, Headers as _};
 
 use super::message::{Message, PART, SCHEMA};
 use super::parts::PartReader;
@@ -35,12 +33,8 @@ impl Reader {
 
     /// The change of a message; none where it is a part of another one. After an error the message is to be
     /// read again.
-    pub(crate) fn change(
-        &mut self,
-        message: &BorrowedMessage<'_>,
-        received: &Received<'_>,
-    ) -> Result<Option<DocumentChange>, SourceError> {
-        if is_part(message) {
+    pub(crate) fn change(&mut self, received: &Received<'_>) -> Result<Option<DocumentChange>, SourceError> {
+        if is_part(received) {
             return Ok(None);
         }
         let read = self.read(received)?;
@@ -133,8 +127,8 @@ fn canonical(access: AccessChange) -> AccessChange {
     }
 }
 
-fn is_part(message: &BorrowedMessage<'_>) -> bool {
-    message.headers().is_some_and(|headers| headers.iter().any(|header| header.key == PART))
+fn is_part(Received { headers, .. }: &Received<'_>) -> bool {
+    headers.as_ref().is_some_and(|headers| headers.iter().any(|(name, _)| *name == PART))
 }
 
 fn parse(value: &[u8]) -> Result<Message, EventError> {

@@ -7,6 +7,8 @@ mod broker;
 mod group;
 mod lost;
 mod reading;
+#[path = "../../../../tests/harness/server.rs"]
+mod server;
 mod tls;
 
 use std::io;
@@ -59,6 +61,7 @@ fn events() -> EventsSpec {
         format: EventFormat::DocumentChange,
         default_acl: Some(Acl { readers: vec!["default".to_owned()], ..Acl::default() }),
         content_roots: Vec::new(),
+        content_buckets: Vec::new(),
         max_event_size: 400,
     }
 }

@@ -48,6 +48,7 @@ pub(crate) fn source(broker: &str, topic: &str, group: &str) -> Result<KafkaSpec
             format: EventFormat::DocumentChange,
             default_acl: Some(Acl { readers: vec!["group:all".to_owned()], ..Acl::default() }),
             content_roots: vec![],
+            content_buckets: vec![],
             max_event_size: 1 << 20,
         }),
         offset_lost: OffsetLost::Stop,

@@ -53,12 +53,9 @@ fn daemon(daemon: &DaemonHealth) -> Vec<String> {
     )];
     for source in &daemon.sources {
         if let Some(error) = &source.error {
-            lines.push(format!(
-                "           {} {} ({}): {error}",
-                source.name,
-                source.state.as_str(),
-                source.attempts
-            ));
+            let again = source.retry_at.map(|at| format!(", again at {at:.0}")).unwrap_or_default();
+            let (name, state, attempts) = (&source.name, source.state.as_str(), source.attempts);
+            lines.push(format!("           {name} {state} ({attempts}{again}): {error}"));
         }
         if source.deletions_withheld > 0 {
             lines.push(format!(

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alluvium_config::{
-    ColumnSettings, ConnectionSettings, EventFormat, IdentitySettings, KafkaSettings, PipelineSpec,
-    PreparedSettings, SaslMechanism, SaslSettings, SourceKind, SourceSpec, TlsSettings,
+    CloudEventSettings, ColumnSettings, ConnectionSettings, EventFormat, IdentitySettings, KafkaSettings,
+    PipelineSpec, PreparedSettings, SaslMechanism, SaslSettings, SourceKind, SourceSpec, TlsSettings,
 };
 use alluvium_connect::event::{self, Again};
 use alluvium_core::clock::SystemClock;
@@ -19,7 +19,7 @@ use alluvium_kafka::{
 };
 use alluvium_runtime::RunError;
 
-use super::{Start, all_exposed, exposed};
+use super::{Start, all_exposed, bucket_of, exposed};
 use crate::failure::{Exit, Failure};
 
 const PREPARED: &str = "prepared";
@@ -148,9 +148,12 @@ pub(crate) fn kafka_spec(spec: &SourceSpec, settings: &KafkaSettings) -> KafkaSp
             format: match &settings.format {
                 EventFormat::DocumentChange => event::EventFormat::DocumentChange,
                 EventFormat::Debezium(columns) => event::EventFormat::Debezium(Box::new(columns_of(columns))),
+                EventFormat::CloudEvents(types) => event::EventFormat::CloudEvents(Box::new(types_of(types))),
+                EventFormat::BucketNotifications => event::EventFormat::BucketNotifications,
             },
             default_acl: exposed(settings.default_acl.as_ref()),
             content_roots: all_exposed(&settings.content_roots),
+            content_buckets: settings.content_buckets.iter().map(bucket_of).collect(),
             max_event_size: settings.max_event_size,
         }),
         offset_lost: offset_lost_of(settings.offset_lost),
@@ -196,6 +199,10 @@ fn sasl_of(settings: &SaslSettings) -> alluvium_kafka::Sasl {
         username: settings.username.expose().clone(),
         password: settings.password.expose().clone(),
     }
+}
+
+fn types_of(settings: &CloudEventSettings) -> event::EventTypes {
+    event::EventTypes { upsert: all_exposed(&settings.upsert), delete: all_exposed(&settings.delete) }
 }
 
 fn columns_of(settings: &ColumnSettings) -> event::Columns {

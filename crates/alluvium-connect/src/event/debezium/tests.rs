@@ -6,7 +6,7 @@ use alluvium_core::version::{Version, VersionKind};
 use serde_json::json;
 
 use super::*;
-use crate::event::{EventFormat, EventRules};
+use crate::event::{EventFormat, EventRules, Message};
 
 fn columns() -> Columns {
     let some = |name: &str| Some(name.to_owned());
@@ -26,13 +26,10 @@ fn change(key: &Value, value: Option<&Value>) -> Result<DocumentChange, EventErr
     let log = Version { incarnation: "t/0".to_owned(), kind: VersionKind::Log, value: 9 };
     let value = value.map(Value::to_string);
     let value = value.as_ref().map(|value| value.as_bytes());
-    EventFormat::Debezium(Box::new(columns())).change(
-        key.to_string().as_bytes(),
-        value,
-        &rules,
-        log,
-        "t/0/9".to_owned(),
-    )
+    let key = key.to_string();
+    let message = Message { key: key.as_bytes(), value, headers: None };
+    let change = EventFormat::Debezium(Box::new(columns())).change(&message, &rules, log, "t/0/9".to_owned());
+    change.map(Option::unwrap)
 }
 
 fn page(id: impl Into<Value>) -> Value {
