@@ -124,6 +124,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// True or false.
+    pub(crate) fn boolean(&self, key: &str) -> Result<Option<bool>, ConfigError> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(DeValue::Boolean(value)) => Ok(Some(*value)),
+            Some(other) => Err(self.wrong(key, "true or false", kind(other))),
+        }
+    }
+
     /// A table, by what it holds; `None` where the file has none.
     pub(crate) fn table(&self, key: &str) -> Result<Option<&'a DeTable<'a>>, ConfigError> {
         match self.get(key) {

@@ -10,6 +10,8 @@ use alluvium_core::version::{Version, VersionKind};
 use jiff::Timestamp;
 use rdkafka::Message;
 
+use crate::registry::Registry;
+
 /// A message and its place.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Received<'m> {
@@ -66,12 +68,20 @@ pub(crate) fn offset(message: &impl Message) -> u64 {
     u64::try_from(message.offset()).unwrap_or(0)
 }
 
+/// What events are read with.
+pub(crate) struct Reading {
+    pub(crate) rules: EventRules,
+    /// What takes messages out of their frames, where they have some.
+    pub(crate) registry: Option<Registry>,
+}
+
 /// The change of an event. After an error the message is to be read again.
 pub(crate) fn event_change(
     message: &Received<'_>,
-    rules: &EventRules,
+    reading: &Reading,
 ) -> Result<DocumentChange, SourceError> {
-    match read(message, rules) {
+    let rules = &reading.rules;
+    match read(message, reading) {
         Ok(mut change) => {
             change.origin.event_time = change.origin.event_time.or(message.time);
             Ok(change)
@@ -84,7 +94,7 @@ pub(crate) fn event_change(
     }
 }
 
-fn read(message: &Received<'_>, rules: &EventRules) -> Result<DocumentChange, EventError> {
+fn read(message: &Received<'_>, Reading { rules, registry }: &Reading) -> Result<DocumentChange, EventError> {
     let size = message.value.map_or(0, <[u8]>::len) as u64;
     if size > rules.max_content {
         let detail = format!("{size} bytes; max_event_size is {}", rules.max_content);
@@ -93,7 +103,12 @@ fn read(message: &Received<'_>, rules: &EventRules) -> Result<DocumentChange, Ev
     let key = message.key.ok_or_else(|| {
         EventError::new("the message has no key; it must be the id of the document that the event changes")
     })?;
-    rules.format.change(key, message.value, rules, message.log_version(), message.position())
+    let Some(registry) = registry else {
+        return rules.format.change(key, message.value, rules, message.log_version(), message.position());
+    };
+    let key = registry.key(key)?;
+    let value = message.value.map(|value| registry.value(value)).transpose()?;
+    rules.format.change(&key, value.as_deref(), rules, message.log_version(), message.position())
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ pub(super) fn parse_tls(reader: &Reader<'_>, folder: &Path) -> Result<Option<Tls
     let file = |text: Text<'_>| text.parse(|file| local_path(file, folder));
     let certificate = tls.text("certificate", CERTIFICATE)?.map(file).transpose()?;
     let key = tls.text("key", KEY)?.map(file).transpose()?;
-    let key_password = secret(&tls, "key_password")?;
+    let key_password = secret(&tls, "key_password", SECRET)?;
     let identity = match (certificate, key, key_password) {
         (Some(certificate), Some(key), key_password) => {
             Some(IdentitySettings { certificate, key, key_password })
@@ -100,21 +100,29 @@ pub(super) fn parse_sasl(reader: &Reader<'_>, tls: bool) -> Result<Option<SaslSe
         let (expected, found) = (expected.to_owned(), "\"plain\"".to_owned());
         return Err(sasl.error("mechanism", Problem::Wrong { expected, found, nearest: None }));
     }
-    let username = sasl.required("username", USERNAME)?.parse(|name| match name {
+    let username = parse_username(sasl.required("username", USERNAME)?)?;
+    let password = secret(&sasl, "password", SECRET)?.ok_or_else(|| sasl.missing("password", SECRET))?;
+    Ok(Some(SaslSettings { mechanism, username, password }))
+}
+
+pub(super) fn parse_username(text: Text<'_>) -> Result<Value<String>, ConfigError> {
+    text.parse(|name| match name {
         "" => Err("is empty".into()),
         name if name.chars().any(char::is_control) => Err("holds a control character".into()),
         name => Ok(name.to_owned()),
-    })?;
-    let password = secret(&sasl, "password")?.ok_or_else(|| sasl.missing("password", SECRET))?;
-    Ok(Some(SaslSettings { mechanism, username, password }))
+    })
 }
 
 /// A secret, which the file itself must not hold: it is shown, copied and kept in repositories. What is
 /// written there instead is not said, as it may be the secret.
-fn secret(reader: &Reader<'_>, key: &str) -> Result<Option<Value<String>>, ConfigError> {
-    let Some(text) = reader.text(key, SECRET)? else { return Ok(None) };
+pub(super) fn secret<'a>(
+    reader: &Reader<'a>,
+    key: &str,
+    expected: &'a str,
+) -> Result<Option<Value<String>>, ConfigError> {
+    let Some(text) = reader.text(key, expected)? else { return Ok(None) };
     if !text.is_interpolated() {
-        let (expected, found) = (SECRET.to_owned(), "a secret in the file".to_owned());
+        let (expected, found) = (expected.to_owned(), "a secret in the file".to_owned());
         return Err(reader.error(key, Problem::Wrong { expected, found, nearest: None }));
     }
     let secret = text.parse(|secret| match secret {

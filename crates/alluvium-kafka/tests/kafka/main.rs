@@ -60,6 +60,7 @@ fn events() -> EventsSpec {
         default_acl: Some(Acl { readers: vec!["default".to_owned()], ..Acl::default() }),
         content_roots: Vec::new(),
         max_event_size: 400,
+        schema_registry: None,
     }
 }
 

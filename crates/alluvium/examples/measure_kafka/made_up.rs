@@ -49,6 +49,7 @@ pub(crate) fn source(broker: &str, topic: &str, group: &str) -> Result<KafkaSpec
             default_acl: Some(Acl { readers: vec!["group:all".to_owned()], ..Acl::default() }),
             content_roots: vec![],
             max_event_size: 1 << 20,
+            schema_registry: None,
         }),
         offset_lost: OffsetLost::Stop,
     })
