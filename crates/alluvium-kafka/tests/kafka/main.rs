@@ -7,6 +7,9 @@ mod broker;
 mod group;
 mod lost;
 mod reading;
+mod registry;
+#[allow(dead_code, reason = "unit tests use it, too, and other parts of it")]
+mod stand_in;
 mod tls;
 
 use std::io;
