@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 /// Packages (a trailing `*` stands for any ending) and the only crate that may name them.
 const CONFINED: &[(&str, &[&str])] = &[
     ("alluvium-embed", &["fastembed", "ort", "ort-sys"]),
-    ("alluvium-kafka", &["rdkafka", "rdkafka-sys"]),
+    ("alluvium-kafka", &["rdkafka", "rdkafka-sys", "schema_registry_converter", "apache-avro", "jsonschema"]),
     (
         "alluvium-index",
         &["lancedb", "lance", "lance-*", "arrow", "arrow-*", "datafusion", "datafusion-*", "serde_arrow"],

@@ -2,6 +2,7 @@
 
 mod connection;
 mod prepared;
+mod registry;
 mod security;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +28,10 @@ use connection::parse_connection;
 pub(crate) use prepared::PREPARED;
 pub use prepared::PreparedSettings;
 pub(crate) use prepared::parse_prepared;
+#[cfg(test)]
+pub(crate) use registry::REGISTRY;
+use registry::parse_registry;
+pub use registry::{CredentialSettings, RegistrySettings};
 pub use security::{IdentitySettings, SaslMechanism, SaslSettings, TlsSettings};
 
 pub(crate) const KAFKA: &[&str] = &[
@@ -44,6 +49,7 @@ pub(crate) const KAFKA: &[&str] = &[
     "max_event_size",
     "offset_lost",
     "dead_letter_topic",
+    "schema_registry",
     "tls",
     "sasl",
     "properties",
@@ -83,6 +89,9 @@ pub struct KafkaSettings {
     /// Where refused messages are copied to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dead_letter_topic: Option<Value<String>>,
+    /// What values were written with, where they are framed for a schema registry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema_registry: Option<Box<RegistrySettings>>,
 }
 
 /// What a message's value is.
@@ -116,6 +125,7 @@ pub(crate) fn parse_kafka(reader: &Reader<'_>, folder: &Path) -> Result<KafkaSet
     Ok(KafkaSettings {
         connection,
         dead_letter_topic: parse_dead_letter_topic(reader, &topics)?,
+        schema_registry: parse_registry(reader, folder)?,
         topics,
         group: reader.required("group", GROUP)?.parse(group)?,
         format: parse_format(reader)?,

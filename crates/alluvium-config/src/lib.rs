@@ -33,8 +33,8 @@ pub use cloudevents::CloudEventSettings;
 pub use columns::ColumnSettings;
 pub use error::{ConfigError, Problem};
 pub use kafka::{
-    ConnectionSettings, EventFormat, IdentitySettings, KafkaSettings, OffsetLost, PreparedSettings,
-    SaslMechanism, SaslSettings, TlsSettings,
+    ConnectionSettings, CredentialSettings, EventFormat, IdentitySettings, KafkaSettings, OffsetLost,
+    PreparedSettings, RegistrySettings, SaslMechanism, SaslSettings, TlsSettings,
 };
 pub use schema::json_schema;
 pub use source::{FilesystemSettings, JsonlInput, JsonlSettings, SourceKind, SourceSpec};

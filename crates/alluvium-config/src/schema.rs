@@ -313,6 +313,8 @@ shape! {
         /// A topic to which refused messages are copied, with headers that say why.
         #[schemars(regex(pattern = r"^[A-Za-z0-9._-]{1,249}$|\$"))]
         dead_letter_topic: Option<String>,
+        /// What values were written with, where they are framed for a schema registry.
+        schema_registry: Option<Box<SchemaRegistry>>,
         /// TLS to the brokers, whose certificates and names are checked. An empty table is enough where the
         /// system knows who vouches for them.
         tls: Option<Box<Tls>>,
@@ -422,6 +424,34 @@ shape! {
         /// The token of a key that is valid for a while, out of an environment variable.
         #[schemars(regex(pattern = r"\$"))]
         session_token: Option<String>,
+    }
+}
+
+shape! {
+    /// A registry of schemas, as Confluent's answers. Avro and JSON Schema are read.
+    #[schemars(extend("dependentRequired" = { "username": ["password"], "password": ["username"] }))]
+    struct SchemaRegistry {
+        /// Where it answers, tried in turn.
+        #[schemars(
+            length(min = 1),
+            extend("uniqueItems" = true),
+            inner(regex(
+                pattern = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9/._~-]*)?$|\$"
+            ))
+        )]
+        urls: Vec<String>,
+        /// The name that it knows us by.
+        #[schemars(length(min = 1))]
+        username: Option<String>,
+        /// The password, out of an environment variable; only over https or to this machine.
+        #[schemars(regex(pattern = r"\$"))]
+        password: Option<String>,
+        /// Certificates (PEM) that vouch for that of the registry, relative to this file; without it the
+        /// system's.
+        ca: Option<String>,
+        /// Whether keys are framed, too.
+        #[schemars(extend("default" = false))]
+        keys: Option<bool>,
     }
 }
 

@@ -207,7 +207,7 @@ fn topics_of_events() {
         kafka("topic = \"x\""),
         "27:1: source[1].topic: unknown key; expected one of name, type, brokers, topics, group, format, \
          columns, cloudevents, default_acl, content_roots, content_bucket, max_event_size, offset_lost, \
-         dead_letter_topic, tls, sasl, properties; \
+         dead_letter_topic, schema_registry, tls, sasl, properties; \
          did you mean \"topics\"?"
     );
     assert_eq!(
@@ -266,6 +266,43 @@ fn topics_of_events() {
         kafka("sasl = { mechanism = \"scram-sha-512\", username = \"me\", password = \"hunter2\" }"),
         "27:56: source[1].sasl.password: expected an environment variable that holds the secret, such as \
          \"${KAFKA_PASSWORD}\", found a secret in the file"
+    );
+    let registry = |keys: &str| kafka(&format!("[source.schema_registry]\n{keys}"));
+    assert_eq!(
+        registry("url = \"https://r\""),
+        "28:1: source[1].schema_registry.url: unknown key; expected one of urls, username, password, ca, keys; \
+         did you mean \"urls\"?"
+    );
+    assert_eq!(
+        registry("urls = [\"r:8081\"]"),
+        "28:9: source[1].schema_registry.urls[0]: expected the URL of a schema registry such as \
+         \"https://registry.example.org:8081\", found \"r:8081\" (must read https://host:port)"
+    );
+    assert_eq!(
+        registry("urls = [\"https://me:hunter2@r\"]"),
+        "28:1: source[1].schema_registry.urls: expected URLs without a name and a password, which have keys \
+         of their own, found one with an \"@\""
+    );
+    let private = "urls = [\"http://127.0.0.1:1\", \"https://r\"]";
+    let credentials = "username = \"me\"\npassword = \"${SECRET}\"";
+    assert_eq!(
+        registry(&format!("{}\n{credentials}", private.replace("https", "http"))),
+        "30:1: source[1].schema_registry.password: expected no password, or urls with https://, without \
+         which it is sent openly, found \"http://r\""
+    );
+    assert_eq!(
+        registry(&format!("{private}\nusername = \"me\"\npassword = \"hunter2\"")),
+        "30:1: source[1].schema_registry.password: expected an environment variable that holds the secret, \
+         such as \"${REGISTRY_PASSWORD}\", found a secret in the file"
+    );
+    assert_eq!(
+        registry(&format!("{private}\nusername = \"me\"")),
+        "27:9: source[1].schema_registry.password: missing; expected an environment variable that holds the \
+         secret, such as \"${REGISTRY_PASSWORD}\""
+    );
+    assert_eq!(
+        registry(&format!("{private}\nkeys = 1")),
+        "29:1: source[1].schema_registry.keys: expected true or false, found the number 1"
     );
     let list = |from: &str, to: &str| {
         let source = "type = \"kafka\"\nbrokers = [\"b:9092\"]\ntopics = [\"t\"]\ngroup = \"g\"";

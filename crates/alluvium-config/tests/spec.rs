@@ -140,6 +140,25 @@ fn brokers_that_must_be_trusted() {
 }
 
 #[test]
+fn registries_of_schemas() {
+    let kafka = "name = \"e\"\ntype = \"kafka\"\nbrokers = [\"b:9092\"]\ntopics = [\"t\"]\ngroup = \"g\"";
+    let of = |keys: &str| {
+        let spec = parse(&format!("{SMALLEST}[[source]]\n{kafka}\nschema_registry = {{ {keys} }}"));
+        let SourceKind::Kafka(events) = &spec.source("e").unwrap().kind else { panic!() };
+        events.schema_registry.clone().unwrap()
+    };
+    let least = of("urls = [\"http://r:8081/a/b\"]");
+    assert!(least.credentials.is_none() && least.ca.is_none() && !least.keys);
+    let secured = "username = \"me\", password = \"${S:-hunter2}\", ca = \"ca.pem\", keys = true";
+    let most = of(&format!("urls = [\"https://r\", \"http://localhost:1\", \"http://[::1]/\"], {secured}"));
+    assert_eq!((most.urls.len(), most.keys), (3, true));
+    assert_eq!(**most.ca.as_ref().unwrap(), Path::new("/etc/alluvium/ca.pem"));
+    let printed = format!("{most:?} {}", serde_json::to_string(&most).unwrap());
+    assert!(!printed.contains("hunter2\"") && printed.contains("${S:-hunter2}"), "{printed}");
+    assert_eq!(most.credentials.unwrap().password.as_str(), "hunter2");
+}
+
+#[test]
 fn metadata_is_sorted_pairs() {
     let spec = parse(&format!("{SMALLEST}metadata = {{ team = \"people\", area = \"x=y\" }}"));
     let pairs: Vec<_> = filesystem(&spec.sources[0].kind).metadata.iter().map(|pair| pair.as_str()).collect();

@@ -1,11 +1,11 @@
 //! Messages that a person wants to be tried again, from their quarantine items.
 
-use alluvium_connect::event::{self, Again, EventRules, event_id};
+use alluvium_connect::event::{self, Again, event_id};
 use alluvium_core::change::DocumentChange;
 use alluvium_core::source::{Room, SourceBatch, SourceError};
 
 use crate::client::{self, Consumer};
-use crate::convert::{Received, event_change};
+use crate::convert::{Reading, Received, event_change};
 use crate::fetch::{Place, noted_message, place};
 use crate::log::Log;
 use crate::settings::{KafkaMode, KafkaSpec};
@@ -15,14 +15,14 @@ use crate::topics::Topics;
 pub(crate) fn read_again(
     spec: &KafkaSpec,
     topics: &Topics,
-    rules: &EventRules,
+    reading: &Reading,
     log: &Log,
     wanted: &mut Vec<Again>,
     room: Room,
 ) -> Result<SourceBatch, SourceError> {
     let consumer = client::consumer(spec, KafkaMode::Backfill)?;
     event::read_again(wanted, room, |again| match place(&again.position) {
-        Some(at) if topics.covers(at.0) => changes(&consumer, spec, rules, log, again, at),
+        Some(at) if topics.covers(at.0) => changes(&consumer, spec, reading, log, again, at),
         _ => Ok(Vec::new()),
     })
 }
@@ -31,7 +31,7 @@ pub(crate) fn read_again(
 fn changes(
     consumer: &Consumer,
     spec: &KafkaSpec,
-    rules: &EventRules,
+    reading: &Reading,
     log: &Log,
     again: &Again,
     (topic, number, offset): Place<'_>,
@@ -39,8 +39,8 @@ fn changes(
     let incarnation = log.incarnation(topic, number);
     let found = noted_message(consumer, spec, (topic, number, offset), |message| {
         let received = Received::of(message, &incarnation);
-        let own_id = event_id(&rules.source, &incarnation, offset)?;
-        let change = event_change(&received, rules)?;
+        let own_id = event_id(&reading.rules.source, &incarnation, offset)?;
+        let change = event_change(&received, reading)?;
         Ok(again.answered_by(change, &own_id, received.log_version()))
     })?;
     found.unwrap_or_else(|| Ok(Vec::new()))

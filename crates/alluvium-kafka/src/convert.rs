@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use rdkafka::Message;
 
 use crate::headers::headers;
+use crate::registry::Registry;
 
 /// A message and its place.
 #[derive(Debug, Clone)]
@@ -71,13 +72,21 @@ pub(crate) fn offset(message: &impl Message) -> u64 {
     u64::try_from(message.offset()).unwrap_or(0)
 }
 
+/// What events are read with.
+pub(crate) struct Reading {
+    pub(crate) rules: EventRules,
+    /// What takes messages out of their frames, where they have some.
+    pub(crate) registry: Option<Registry>,
+}
+
 /// The change of an event; `None` where it says nothing of any document's content. After an error the
 /// message is to be read again.
 pub(crate) fn event_change(
     message: &Received<'_>,
-    rules: &EventRules,
+    reading: &Reading,
 ) -> Result<Option<DocumentChange>, SourceError> {
-    match read(message, rules) {
+    let rules = &reading.rules;
+    match read(message, reading) {
         Ok(Some(mut change)) => {
             change.origin.event_time = change.origin.event_time.or(message.time);
             Ok(Some(change))
@@ -94,7 +103,10 @@ pub(crate) fn event_change(
     }
 }
 
-fn read(message: &Received<'_>, rules: &EventRules) -> Result<Option<DocumentChange>, EventError> {
+fn read(
+    message: &Received<'_>,
+    Reading { rules, registry }: &Reading,
+) -> Result<Option<DocumentChange>, EventError> {
     let size = message.value.map_or(0, <[u8]>::len) as u64;
     if size > rules.max_content {
         let detail = format!("{size} bytes; max_event_size is {}", rules.max_content);
@@ -103,8 +115,13 @@ fn read(message: &Received<'_>, rules: &EventRules) -> Result<Option<DocumentCha
     let key = message.key.ok_or_else(|| {
         EventError::new("the message has no key; it must be the id of the document that the event changes")
     })?;
-    let event = event::Message { key, value: message.value, headers: message.headers.as_deref() };
-    rules.format.change(&event, rules, message.log_version(), message.position())
+    let change = |key: &[u8], value: Option<&[u8]>| {
+        let event = event::Message { key, value, headers: message.headers.as_deref() };
+        rules.format.change(&event, rules, message.log_version(), message.position())
+    };
+    let Some(registry) = registry else { return change(key, message.value) };
+    let value = message.value.map(|value| registry.value(value)).transpose()?;
+    change(&registry.key(key)?, value.as_deref())
 }
 
 #[cfg(test)]

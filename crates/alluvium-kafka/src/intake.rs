@@ -8,9 +8,10 @@ use alluvium_core::source::SourceError;
 use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
 
-use crate::convert::{Received, event_change, offset};
+use crate::convert::{self, Received, event_change, offset};
 use crate::log::Log;
 use crate::prepared;
+use crate::registry::Registry;
 use crate::settings::{EventsSpec, KafkaMode, KafkaSpec, Messages};
 
 /// How often at most gaps of one partition are looked into.
@@ -18,7 +19,7 @@ const GAPS: Duration = Duration::from_secs(1);
 
 /// How messages are read.
 enum Reading {
-    Events(EventRules),
+    Events(Box<convert::Reading>),
     Prepared(Box<prepared::Reader>),
 }
 
@@ -26,10 +27,19 @@ impl Reading {
     fn of(spec: &KafkaSpec, mode: KafkaMode) -> Result<Self, SourceError> {
         Ok(match &spec.messages {
             Messages::Events(events) => {
-                let EventsSpec { format, default_acl, content_roots, content_buckets, max_event_size } =
-                    events.clone();
+                let EventsSpec {
+                    format,
+                    default_acl,
+                    content_roots,
+                    content_buckets,
+                    max_event_size,
+                    schema_registry,
+                } = events.clone();
                 let rules = EventRules::new(spec.name.clone(), default_acl, content_roots, max_event_size)?;
-                Self::Events(rules.with_buckets(content_buckets, mode.patience())?.of_format(format))
+                let rules = rules.with_buckets(content_buckets, mode.patience())?.of_format(format);
+                let registry = schema_registry.map(|registry| Registry::new(registry, max_event_size));
+                let registry = registry.transpose().map_err(|e| spec.broken(e))?;
+                Self::Events(Box::new(convert::Reading { rules, registry }))
             }
             Messages::Prepared(prepared) => Self::Prepared(Box::new(prepared::Reader::new(spec, prepared))),
         })
@@ -43,7 +53,7 @@ impl Reading {
     ) -> Result<Option<DocumentChange>, SourceError> {
         let received = Received::of(message, incarnation);
         match self {
-            Self::Events(rules) => event_change(&received, rules),
+            Self::Events(reading) => event_change(&received, reading),
             Self::Prepared(reader) => reader.change(&received),
         }
     }
@@ -72,9 +82,9 @@ impl Intake {
     }
 
     /// What events are read with, where messages are events.
-    pub(crate) fn rules(&self) -> Option<&EventRules> {
+    pub(crate) fn events(&self) -> Option<&convert::Reading> {
         match &self.reading {
-            Reading::Events(rules) => Some(rules),
+            Reading::Events(events) => Some(events),
             Reading::Prepared(_) => None,
         }
     }

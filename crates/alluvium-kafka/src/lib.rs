@@ -7,6 +7,8 @@
 //! - A partition's position is the next offset to be read. Before a partition is read, its position is
 //!   compared with what the log still has: a position that the log does not reach any more is never passed
 //!   over in silence ([`OffsetLost`]).
+//! - Where a schema registry is named, values (and keys, where it says so) are JSON text before they are
+//!   events ([`registry`]). What is kept and copied of a refused message are the bytes that were sent.
 //! - librdkafka is never asked to find an offset: partitions are taken at offsets that are numbers.
 //! - Every message is one change: one that is no event, or whose key is not its document's id, is a refused
 //!   change under an id of its own. None is dropped, and none is in the way of the next.
@@ -30,6 +32,7 @@ mod mirror;
 mod prepared;
 mod producer;
 mod reach;
+mod registry;
 mod settings;
 mod source;
 mod topics;
@@ -39,5 +42,6 @@ pub use connection::{Connection, Identity, Sasl, SaslMechanism, Tls};
 pub use dead_letters::{DeadLetterSpec, DeadLetters};
 pub use prepared::{PreparedTopic, PreparedTopicSpec};
 pub use reach::cannot_replay;
+pub use registry::{RegistryCredentials, SchemaRegistrySpec};
 pub use settings::{EventsSpec, KafkaMode, KafkaSpec, Messages, OffsetLost, PreparedSpec};
 pub use source::KafkaSource;

@@ -10,6 +10,7 @@ use alluvium_core::source::SourceError;
 use rdkafka::ClientConfig;
 
 use crate::connection::Connection;
+use crate::registry::SchemaRegistrySpec;
 
 /// What is read.
 #[derive(Debug, Clone)]
@@ -50,6 +51,8 @@ pub struct EventsSpec {
     pub content_buckets: Vec<BucketSpec>,
     /// Larger messages are refused, in bytes.
     pub max_event_size: u64,
+    /// What values were written with, where they are framed for a schema registry.
+    pub schema_registry: Option<SchemaRegistrySpec>,
 }
 
 /// Prepared documents.

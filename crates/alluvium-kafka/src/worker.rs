@@ -184,8 +184,8 @@ impl Worker {
         if self.ended {
             return Some(Ok(None));
         }
-        if let Some(rules) = self.intake.rules().filter(|_| !self.again.is_empty()) {
-            let batch = read_again(&self.spec, &self.topics, rules, &self.intake.log, &mut self.again, room);
+        if let Some(events) = self.intake.events().filter(|_| !self.again.is_empty()) {
+            let batch = read_again(&self.spec, &self.topics, events, &self.intake.log, &mut self.again, room);
             match batch {
                 Ok(batch) if batch.changes.is_empty() => {}
                 batch => return Some(batch.map(Some)),

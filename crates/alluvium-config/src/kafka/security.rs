@@ -101,11 +101,14 @@ pub(super) fn parse_sasl(reader: &Reader<'_>, tls: bool) -> Result<Option<SaslSe
         let (expected, found) = (expected.to_owned(), "\"plain\"".to_owned());
         return Err(sasl.error("mechanism", Problem::Wrong { expected, found, nearest: None }));
     }
-    let username = sasl.required("username", USERNAME)?.parse(|name| match name {
-        "" => Err("is empty".into()),
-        name if name.chars().any(char::is_control) => Err("holds a control character".into()),
-        name => Ok(name.to_owned()),
-    })?;
+    let username = parse_username(sasl.required("username", USERNAME)?)?;
     let password = secret(&sasl, "password", SECRET)?.ok_or_else(|| sasl.missing("password", SECRET))?;
     Ok(Some(SaslSettings { mechanism, username, password }))
 }
+
+pub(super) fn parse_username(text: Text<'_>) -> Result<Value<String>, ConfigError> {
+    text.parse(|name| match name {
+        "" => Err("is empty".into()),
+        name if name.chars().any(char::is_control) => Err("holds a control character".into()),
+        name => Ok(name.to_owned()),
+    })

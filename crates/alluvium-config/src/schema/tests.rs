@@ -6,7 +6,7 @@ use std::path::Path;
 use super::json_schema;
 use crate::bucket::BUCKET;
 use crate::cloudevents::CLOUDEVENTS;
-use crate::kafka::{KAFKA, PREPARED};
+use crate::kafka::{KAFKA, PREPARED, REGISTRY};
 use crate::parse::{CHUNK, COMMIT, EMBED, EXTRACT, INDEX, MODEL, RUN, TOP};
 use crate::source::{ACL, FILESYSTEM, JSONL};
 use crate::{ConfigError, PipelineSpec};
@@ -91,6 +91,12 @@ dead_letter_topic = "refused"
 tls = { ca = "ca.pem", certificate = "me.pem", key = "me.key", key_password = "${KEY_PASSWORD:-k}" }
 sasl = { mechanism = "scram-sha-512", username = "handbook", password = "${PASSWORD:-p}" }
 properties = { "fetch.wait.max.ms" = "50", "client.rack" = "${RACK:-a}" }
+[source.schema_registry]
+urls = ["https://r:8081/api", "http://[::1]"]
+username = "me"
+password = "${PASSWORD:-q}"
+ca = "ca.pem"
+keys = true
 [[source.content_bucket]]
 bucket = "contents"
 prefix = "handbook/"
@@ -169,6 +175,7 @@ fn schema_and_parser_have_the_same_keys() {
         ("CloudEvents", CLOUDEVENTS),
         ("Prepared", PREPARED),
         ("ContentBucket", BUCKET),
+        ("SchemaRegistry", REGISTRY),
         ("Acl", ACL),
     ];
     for (name, keys) in tables {
@@ -242,6 +249,16 @@ fn both_refuse_what_is_not() {
         ("\"fetch.wait.max.ms\" =", "\"sasl.kerberos.kinit.cmd\" ="),
         ("\"fetch.wait.max.ms\" =", "\"enable.auto.commit\" ="),
         ("\"fetch.wait.max.ms\" = \"50\"", "\"fetch.wait.max.ms\" = 50"),
+        ("\"https://r:8081/api\"", "\"r:8081\""),
+        ("\"https://r:8081/api\"", "\"ftp://r\""),
+        ("\"https://r:8081/api\"", "\"https://me:p@r:8081\""),
+        ("\"https://r:8081/api\"", "\"https://r?a=b\""),
+        ("\"https://r:8081/api\"", "\"http://[::1]\""),
+        ("[\"https://r:8081/api\", \"http://[::1]\"]", "[]"),
+        ("username = \"me\"", ""),
+        ("\"${PASSWORD:-q}\"", "\"q\""),
+        ("keys = true", "keys = \"yes\""),
+        ("keys = true", "key = true"),
         ("type = \"filesystem\"", ""),
         ("root = \"docs\"", ""),
         ("include = [\"**/*.md\"]", "include = []"),

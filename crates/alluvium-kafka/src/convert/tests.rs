@@ -14,7 +14,7 @@ fn converted(key: Option<&[u8]>, value: Option<&[u8]>) -> DocumentChange {
     let (topic, partition, offset, incarnation) = ("t", 3, 17, "t/3");
     let headers = None;
     let message = Received { topic, partition, offset, incarnation, key, value, headers, time };
-    event_change(&message, &rules()).unwrap().unwrap()
+    event_change(&message, &Reading { rules: rules(), registry: None }).unwrap().unwrap()
 }
 
 fn event(op: &str, id: &str, more: &str) -> String {

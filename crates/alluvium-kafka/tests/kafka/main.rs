@@ -7,8 +7,11 @@ mod broker;
 mod group;
 mod lost;
 mod reading;
+mod registry;
 #[path = "../../../../tests/harness/server.rs"]
 mod server;
+#[allow(dead_code, reason = "unit tests use it, too, and other parts of it")]
+mod stand_in;
 mod tls;
 
 use std::io;
@@ -63,6 +66,7 @@ fn events() -> EventsSpec {
         content_roots: Vec::new(),
         content_buckets: Vec::new(),
         max_event_size: 400,
+        schema_registry: None,
     }
 }
 

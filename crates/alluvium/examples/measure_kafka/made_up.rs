@@ -50,6 +50,7 @@ pub(crate) fn source(broker: &str, topic: &str, group: &str) -> Result<KafkaSpec
             content_roots: vec![],
             content_buckets: vec![],
             max_event_size: 1 << 20,
+            schema_registry: None,
         }),
         offset_lost: OffsetLost::Stop,
     })

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alluvium_config::{
-    CloudEventSettings, ColumnSettings, ConnectionSettings, EventFormat, IdentitySettings, KafkaSettings,
-    PipelineSpec, PreparedSettings, SaslMechanism, SaslSettings, SourceKind, SourceSpec, TlsSettings,
+    CloudEventSettings, ColumnSettings, ConnectionSettings, CredentialSettings, EventFormat, IdentitySettings,
+    KafkaSettings, PipelineSpec, PreparedSettings, RegistrySettings, SaslMechanism, SaslSettings, SourceKind,
+    SourceSpec, TlsSettings,
 };
 use alluvium_connect::event::{self, Again};
 use alluvium_core::clock::SystemClock;
@@ -15,7 +16,7 @@ use alluvium_core::source::Source;
 use alluvium_index::Writer;
 use alluvium_kafka::{
     Connection, DeadLetterSpec, DeadLetters, EventsSpec, KafkaMode, KafkaSource, KafkaSpec, Messages,
-    OffsetLost, PreparedSpec, PreparedTopic, PreparedTopicSpec,
+    OffsetLost, PreparedSpec, PreparedTopic, PreparedTopicSpec, RegistryCredentials, SchemaRegistrySpec,
 };
 use alluvium_runtime::RunError;
 
@@ -155,8 +156,22 @@ pub(crate) fn kafka_spec(spec: &SourceSpec, settings: &KafkaSettings) -> KafkaSp
             content_roots: all_exposed(&settings.content_roots),
             content_buckets: settings.content_buckets.iter().map(bucket_of).collect(),
             max_event_size: settings.max_event_size,
+            schema_registry: settings.schema_registry.as_deref().map(registry_of),
         }),
         offset_lost: offset_lost_of(settings.offset_lost),
+    }
+}
+
+fn registry_of(settings: &RegistrySettings) -> SchemaRegistrySpec {
+    let credentials = |own: &CredentialSettings| RegistryCredentials {
+        username: own.username.expose().clone(),
+        password: own.password.expose().clone(),
+    };
+    SchemaRegistrySpec {
+        urls: all_exposed(&settings.urls),
+        credentials: settings.credentials.as_ref().map(credentials),
+        ca: exposed(settings.ca.as_ref()),
+        keys: settings.keys,
     }
 }
 
