@@ -11,6 +11,7 @@
 )]
 
 mod access;
+mod beside;
 mod circumstances;
 mod commands;
 mod daemon;
