@@ -22,7 +22,7 @@ use crate::failure::{Exit, Failure};
 
 /// Clients at once.
 const CLIENTS: usize = 16;
-/// How long a client may take to say what it wants, and to take an answer.
+/// The usual patience with a client.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a client hears something.
 const HEARTBEAT: Duration = Duration::from_millis(500);
@@ -62,11 +62,16 @@ pub(crate) struct Control {
 impl Control {
     /// Listens for the index at `root`, whose writer's lock this process holds. Gives what is asked.
     pub(crate) fn listen(root: &Path) -> io::Result<(Self, mpsc::Receiver<Asked>)> {
+        Self::listen_with(root, PATIENCE)
+    }
+
+    fn listen_with(root: &Path, patience: Duration) -> io::Result<(Self, mpsc::Receiver<Asked>)> {
         let listener = Listener::bind(root)?;
         let (ask, asked) = mpsc::channel(CLIENTS);
         let (clients, ending) = (TaskTracker::new(), CancellationToken::new());
         let reception = Reception {
             ask,
+            patience,
             clients: clients.clone(),
             ending: ending.clone(),
             seats: Arc::new(Semaphore::new(CLIENTS)),
@@ -87,6 +92,8 @@ impl Control {
 /// Receives clients.
 struct Reception {
     ask: mpsc::Sender<Asked>,
+    /// How long a client may take to say what it wants, and to take an answer.
+    patience: Duration,
     clients: TaskTracker,
     ending: CancellationToken,
     seats: Arc<Semaphore>,
@@ -99,7 +106,7 @@ impl Reception {
                 Ok((stream, _)) => self.receive(stream),
                 Err(error) => {
                     tracing::warn!(%error, "a client of the control socket can't be received");
-                    let pause = tokio::time::sleep(PATIENCE);
+                    let pause = tokio::time::sleep(self.patience);
                     self.ending.run_until_cancelled(pause).await;
                 }
             }
@@ -112,9 +119,9 @@ impl Reception {
             let _ = stream.try_write(&protocol::line(&Answer::Refused(busy().into())));
             return;
         };
-        let (ask, ending) = (self.ask.clone(), self.ending.clone());
+        let (ask, ending, patience) = (self.ask.clone(), self.ending.clone(), self.patience);
         self.clients.spawn(async move {
-            if let Err(error) = Conversation::with(stream, seat).serve(ask, ending).await {
+            if let Err(error) = Conversation::with(stream, seat, patience).serve(ask, ending).await {
                 tracing::debug!(%error, "a client of the control socket");
             }
         });
@@ -126,19 +133,20 @@ struct Conversation {
     heard: Lines<OwnedReadHalf>,
     writer: OwnedWriteHalf,
     heartbeat: Interval,
+    patience: Duration,
     _seat: OwnedSemaphorePermit,
 }
 
 impl Conversation {
-    fn with(stream: UnixStream, seat: OwnedSemaphorePermit) -> Self {
+    fn with(stream: UnixStream, seat: OwnedSemaphorePermit, patience: Duration) -> Self {
         let (reader, writer) = stream.into_split();
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { heard: Lines::new(reader, LONGEST_REQUEST), writer, heartbeat, _seat: seat }
+        Self { heard: Lines::new(reader, LONGEST_REQUEST), writer, heartbeat, patience, _seat: seat }
     }
 
     async fn serve(mut self, ask: mpsc::Sender<Asked>, ending: CancellationToken) -> io::Result<()> {
-        let heard = timeout(PATIENCE, self.heard.next());
+        let heard = timeout(self.patience, self.heard.next());
         let Some(heard) = ending.run_until_cancelled(heard).await else { return Ok(()) };
         let request = match heard? {
             Ok(None) => return Ok(()),
@@ -221,7 +229,7 @@ impl Conversation {
     }
 
     async fn say(&mut self, answer: &Answer) -> io::Result<()> {
-        timeout(PATIENCE, self.writer.write_all(&protocol::line(answer))).await?
+        timeout(self.patience, self.writer.write_all(&protocol::line(answer))).await?
     }
 }
 
