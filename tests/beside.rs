@@ -7,8 +7,8 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Broker, EVENT_FILE, Pipeline, Process, Random, Run, World, change_event, check_fresh, check_schema, event,
-    ids, poll,
+    Broker, EVENT_FILE, Pipeline, Process, Random, Run, World, change_event, check_fresh, check_schema,
+    event, ids, poll,
 };
 
 const STAFF: &[&str] = &["group:staff"];
@@ -228,7 +228,10 @@ fn events_of_a_topic_that_come_meanwhile_win() {
             world.status();
         }
         client.end().expect(0);
-        assert!(texts().contains_key(&format!("stream/{asked}")), "it was there when the backfill was asked for");
+        assert!(
+            texts().contains_key(&format!("stream/{asked}")),
+            "it was there when the backfill was asked for"
+        );
         poll("newest state", || (texts() == model).then_some(()));
     }
     end(daemon);
@@ -256,11 +259,18 @@ fn the_brake_of_a_running_daemon_is_lifted_by_allowing_deletes() {
     let run = backfill(&world, &[]).expect(1);
     let [code, message, place, next] = run.error();
     assert_eq!((code.as_str(), place.as_str()), ("mass_delete_brake", "source docs"));
-    assert!(message.contains("holds 2 documents where the index knows 8: 6 deletions are withheld"), "{message}");
+    assert!(
+        message.contains("holds 2 documents where the index knows 8: 6 deletions are withheld"),
+        "{message}"
+    );
     assert!(next.contains("--allow-deletes"), "{next}");
     assert_eq!(run.json()["documents"]["deleted"], 0, "{run}");
     let lifted = backfill(&world, &["--allow-deletes"]).expect(0).json();
-    assert_eq!((&lifted["documents"]["deleted"], &lifted["published"]), (&json!(6), &json!(true)), "{lifted}");
+    assert_eq!(
+        (&lifted["documents"]["deleted"], &lifted["published"]),
+        (&json!(6), &json!(true)),
+        "{lifted}"
+    );
     assert_eq!(world.documents_for(STAFF), ids(&["new.md", "stays.md"]));
     world.write("stays.md", "It is still followed: kingfishers.");
     poll("later edit", || {
@@ -301,9 +311,7 @@ fn await_begun(world: &World, begun: usize) {
 
 fn await_daemon(world: &World) {
     let socket = world.index().join("control.sock");
-    poll("daemon", || {
-        std::os::unix::net::UnixStream::connect(&socket).ok()
-    });
+    poll("daemon", || std::os::unix::net::UnixStream::connect(&socket).ok());
 }
 
 #[test]

@@ -104,7 +104,11 @@ async fn an_access_list_that_cannot_be_read_hides() {
         access_only("s/newer", broken()),
     ];
     let committed = commit(&mut w, changes).await;
-    assert_eq!((committed.counts.total().quarantined, committed.counts.total().indexed), (3, 2), "indexed for nobody");
+    assert_eq!(
+        (committed.counts.total().quarantined, committed.counts.total().indexed),
+        (3, 2),
+        "indexed for nobody"
+    );
     assert!(found(dir.path(), &["g"]).await.is_empty());
     let index = Index::open(dir.path()).await.unwrap().unwrap();
     assert_eq!(index.quarantine().await.unwrap().len(), 3);

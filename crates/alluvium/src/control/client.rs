@@ -39,33 +39,39 @@ pub(crate) async fn ask(
     let _ = writer.write_all(&protocol::line(&Request::Backfill(request))).await;
     let mut answers = Lines::new(reader, LONGEST_ANSWER);
     let Ok(first) = timeout(FIRST, answers.next()).await else { return Ok(None) };
-    tracing::info!("the daemon that holds the index does the backfill");
+    let first = heard(first)?;
+    if !matches!(first, Answer::Refused(_)) {
+        tracing::info!("the daemon that holds the index does the backfill");
+    }
     follow(first, &mut answers, &*shown()).await.map(Some)
 }
 
 async fn follow(
-    first: io::Result<Option<Vec<u8>>>,
+    mut answer: Answer,
     answers: &mut Lines<OwnedReadHalf>,
     shown: &dyn Progress,
 ) -> Result<Done, Failure> {
-    let mut line = first;
     loop {
-        match heard(line)? {
+        match answer {
             Answer::Waiting => {}
             Answer::Note { text } => progress::without_bar(|| output::stderr(&text)),
             Answer::Progress(at) => shown.update(&at.into()),
             Answer::Done(done) => return Ok(done),
             Answer::Refused(refused) => return Err(refused.into()),
         }
-        line = timeout(SILENCE, answers.next()).await.map_err(|_| silent())?;
+        answer = heard(timeout(SILENCE, answers.next()).await.map_err(|_| silent())?)?;
     }
 }
 
 fn heard(line: io::Result<Option<Vec<u8>>>) -> Result<Answer, Failure> {
     let line = line.map_err(|error| gone(&format!(": {error}")))?.ok_or_else(|| gone(""))?;
     protocol::parse(&line).map_err(|error| {
-        Failure::new(Exit::Failed, "not_understood", format!("the daemon's answer is not understood: {error}"))
-            .next("use the same version of the program as the daemon, or start the daemon again with this one")
+        Failure::new(
+            Exit::Failed,
+            "not_understood",
+            format!("the daemon's answer is not understood: {error}"),
+        )
+        .next("use the same version of the program as the daemon, or start the daemon again with this one")
     })
 }
 

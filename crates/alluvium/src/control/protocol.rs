@@ -49,7 +49,9 @@ pub(super) enum Answer {
     /// It is there; the request's turn is to come.
     Waiting,
     /// Something that a person should know.
-    Note { text: String },
+    Note {
+        text: String,
+    },
     Progress(Progress),
     Done(Done),
     Refused(Refused),

@@ -11,7 +11,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Interval, MissedTickBehavior, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -140,7 +140,7 @@ struct Conversation {
 impl Conversation {
     fn with(stream: UnixStream, seat: OwnedSemaphorePermit, patience: Duration) -> Self {
         let (reader, writer) = stream.into_split();
-        let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        let mut heartbeat = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self { heard: Lines::new(reader, LONGEST_REQUEST), writer, heartbeat, patience, _seat: seat }
     }
@@ -244,8 +244,12 @@ fn ends() -> Failure {
 }
 
 fn not_understood(error: &str) -> Failure {
-    Failure::new(Exit::Failed, "not_understood", format!("the daemon does not understand the request: {error}"))
-        .next("use the same version of the program as the daemon, or start the daemon again with this one")
+    Failure::new(
+        Exit::Failed,
+        "not_understood",
+        format!("the daemon does not understand the request: {error}"),
+    )
+    .next("use the same version of the program as the daemon, or start the daemon again with this one")
 }
 
 #[cfg(test)]

@@ -81,6 +81,10 @@ fn report(done: &Done) -> Report {
 }
 
 fn left() -> Failure {
-    Failure::new(Exit::Interrupted, "interrupted", "stopped waiting; the daemon goes on with the backfill by itself")
-        .next("`alluvium status` shows how it is; run the same command again to wait for another one")
+    Failure::new(
+        Exit::Interrupted,
+        "interrupted",
+        "stopped waiting; the daemon goes on with the backfill by itself",
+    )
+    .next("`alluvium status` shows how it is; run the same command again to wait for another one")
 }

@@ -60,7 +60,9 @@ pub(super) async fn serve(
 fn listen(spec: &PipelineSpec) -> Option<(Control, mpsc::Receiver<Asked>)> {
     let listening = Control::listen(&spec.index.path);
     listening
-        .inspect_err(|error| tracing::warn!(%error, "there is no control socket: no backfill beside this daemon"))
+        .inspect_err(
+            |error| tracing::warn!(%error, "there is no control socket: no backfill beside this daemon"),
+        )
         .ok()
 }
 
@@ -215,7 +217,11 @@ impl Daemon<'_> {
             let start = Start::of(self.spec, source, &self.writer, &self.identity.fingerprint).await?;
             if !alone && compose::is_shared(source) {
                 let again = compose::again_source(source, start)?;
-                sources.extend(again.map(|source| SourceRun { source, record_first_scan: false, once: false }));
+                sources.extend(again.map(|source| SourceRun {
+                    source,
+                    record_first_scan: false,
+                    once: false,
+                }));
                 continue;
             }
             sources.push(self.source(source, start, chosen)?);

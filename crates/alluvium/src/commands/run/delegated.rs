@@ -44,15 +44,15 @@ pub(super) struct Chosen {
 /// A backfill that was asked for.
 struct Job {
     chosen: Chosen,
-    told: Arc<Told>,
+    clients: Arc<Clients>,
     /// What rounds did for it that somebody's publish has ended.
     before: Counts,
 }
 
 /// Who waits for a backfill.
-struct Told(watch::Sender<State>);
+struct Clients(watch::Sender<State>);
 
-impl Progress for Told {
+impl Progress for Clients {
     fn update(&self, snapshot: &Snapshot) {
         self.0.send_replace(State::At(*snapshot));
     }
@@ -105,13 +105,13 @@ impl Delegated {
     /// One that waits already and is the same will do for both.
     fn enter(&mut self, chosen: Chosen) -> Option<watch::Receiver<State>> {
         if let Some(same) = self.queue.iter().find(|job| job.chosen == chosen) {
-            return Some(same.told.0.subscribe());
+            return Some(same.clients.0.subscribe());
         }
         if self.queue.len() >= QUEUE {
             return None;
         }
         let (sender, state) = watch::channel(State::Waiting);
-        self.queue.push_back(Job { chosen, told: Arc::new(Told(sender)), before: Counts::default() });
+        self.queue.push_back(Job { chosen, clients: Arc::new(Clients(sender)), before: Counts::default() });
         Some(state)
     }
 
@@ -120,7 +120,7 @@ impl Delegated {
         self.current = self.queue.pop_front();
         let job = self.current.as_ref()?;
         tracing::info!(sources = ?names(&job.chosen.sources), "a backfill was asked for");
-        Some((job.chosen.clone(), Arc::clone(&job.told) as Arc<dyn Progress>))
+        Some((job.chosen.clone(), Arc::clone(&job.clients) as Arc<dyn Progress>))
     }
 
     /// The present one is complete.
@@ -139,21 +139,21 @@ impl Delegated {
             release: head.filter(|head| !head.tables.is_empty()).map(LiveShort::of),
         };
         tracing::info!(sources = ?names(&job.chosen.sources), "the backfill is complete");
-        job.told.0.send_replace(State::Ended(Ok(done)));
+        job.clients.0.send_replace(State::Ended(Ok(done)));
     }
 
     /// The present one has failed; whether there was one.
     pub(super) fn fail(&mut self, failure: &Failure) -> bool {
         let Some(job) = self.current.take() else { return false };
         tracing::warn!(error = failure.message(), "the backfill failed; following goes on");
-        job.told.0.send_replace(State::Ended(Err(failure.clone())));
+        job.clients.0.send_replace(State::Ended(Err(failure.clone())));
         true
     }
 
     /// Somebody has published in the middle of the present one: it is done again, over what is there now.
     pub(super) fn again(&mut self) {
         let Some(mut job) = self.current.take() else { return };
-        if let State::At(snapshot) = &*job.told.0.borrow() {
+        if let State::At(snapshot) = &*job.clients.0.borrow() {
             // What was found unchanged will be found so again.
             job.before += Counts { unchanged: 0, ..snapshot.counts };
         }
@@ -163,7 +163,7 @@ impl Delegated {
     /// None can be done now. Those that wait are told so, and those that have just come.
     pub(super) fn refuse_all(&mut self, failure: &Failure) {
         for job in self.queue.drain(..) {
-            job.told.0.send_replace(State::Ended(Err(failure.clone())));
+            job.clients.0.send_replace(State::Ended(Err(failure.clone())));
         }
         while let Some(Ok(asked)) = self.inbox.as_mut().map(mpsc::Receiver::try_recv) {
             let _ = asked.answer.send(Err(failure.clone()));
@@ -212,24 +212,28 @@ fn admit(request: &BackfillRequest, identity: &Identity<'_>) -> Result<(Chosen, 
 fn other_pipeline(request: &BackfillRequest, spec: &PipelineSpec) -> Failure {
     let (found, expected) = (spec.name.written(), request.pipeline.as_str());
     let message = format!("a daemon of the pipeline {found:?} writes the index, this is {expected:?}");
-    Failure::new(Exit::Usage, "other_pipeline", message).at(spec.index.path.written())
+    Failure::new(Exit::Usage, "other_pipeline", message)
+        .at(spec.index.path.written())
         .next("give index.uri another folder")
 }
 
 fn other_settings() -> Failure {
     let message = "the daemon that writes the index follows the pipeline with other settings";
-    Failure::new(Exit::Usage, "other_settings", message)
-        .next("start the daemon again with this pipeline file and this program, then run the same command again")
+    Failure::new(Exit::Usage, "other_settings", message).next(
+        "start the daemon again with this pipeline file and this program, then run the same command again",
+    )
 }
 
 fn reads_stdin(source: &str) -> Failure {
-    let message = format!("the daemon reads standard input for source {source}, which a backfill would interrupt");
+    let message =
+        format!("the daemon reads standard input for source {source}, which a backfill would interrupt");
     Failure::new(Exit::Failed, "not_replayable", message)
         .next("wait until its input has ended, then run the same command again")
 }
 
 fn read_by_preparers(shared: &BTreeSet<SourceName>) -> Failure {
-    let message = format!("preparers read {}, and not the committer that writes the index", names(shared).join(", "));
+    let message =
+        format!("preparers read {}, and not the committer that writes the index", names(shared).join(", "));
     Failure::new(Exit::Failed, "read_by_preparers", message)
         .next("they read all that comes by themselves; to have it read again, roll back")
 }

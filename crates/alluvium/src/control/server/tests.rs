@@ -161,5 +161,9 @@ async fn a_client_that_goes_leaves_the_work_alone_and_the_end_of_the_daemon_is_t
         assert_eq!(client.await.unwrap().unwrap_err().code, "daemon_ended");
     }
     assert_eq!(said(silent).await, "");
-    assert_eq!(client::ask(&folder, request(), || Box::new(NoProgress)).await.unwrap(), None, "nobody is there");
+    assert_eq!(
+        client::ask(&folder, request(), || Box::new(NoProgress)).await.unwrap(),
+        None,
+        "nobody is there"
+    );
 }

@@ -61,9 +61,8 @@ fn what_preparers_read_is_left_out_or_refused() {
     let both = spec(&[FILES, STREAM]);
     let chosen = |names: &[&str], role| {
         let admitted = admit(&request(&both, names), &identity(&both, role));
-        let admitted = admitted.map(|(chosen, note)| {
-            (chosen.sources.iter().map(ToString::to_string).collect::<Vec<_>>(), note)
-        });
+        let admitted = admitted
+            .map(|(chosen, note)| (chosen.sources.iter().map(ToString::to_string).collect::<Vec<_>>(), note));
         admitted.map_err(|failure| failure.code.into_owned())
     };
     let docs = || vec!["docs".to_owned()];
