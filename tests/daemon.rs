@@ -128,7 +128,7 @@ fn a_second_writer_is_told_who_holds_the_index() {
     let mut daemon = start(&world);
     await_counts(&world, 1, 0);
     let pid = daemon.child().id().to_string();
-    for second in ["backfill", "run"] {
+    for second in ["maintain", "run"] {
         let run = world.run(&[second, "pipeline.toml", "--format", "json"]).expect(4);
         let [code, message, ..] = run.error();
         assert_eq!(code, "index_held");

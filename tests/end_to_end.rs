@@ -11,6 +11,7 @@
 )]
 
 mod access;
+mod beside;
 mod buckets;
 mod circumstances;
 mod commands;

@@ -39,19 +39,9 @@ fn world(partitions: i32, max_tokens: u32) -> (Broker, World) {
 }
 
 fn start(world: &World, args: &[&str]) -> Process {
-    let program = world.command(args);
-    // Into a file: nobody reads a pipe of a process that is to be killed.
-    let mut command = std::process::Command::new("sh");
-    command.args(["-c", "exec \"$0\" \"$@\" 2>>log"]).arg(program.get_program()).args(program.get_args());
-    command.current_dir(world.path(""));
-    for (name, value) in program.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    command.env("ALLUVIUM_LOG", std::env::var("CHURN_LOG").unwrap_or_else(|_| "warn".to_owned()));
-    Process::start(&mut command)
+    let mut program = world.command(args);
+    program.env("ALLUVIUM_LOG", std::env::var("CHURN_LOG").unwrap_or_else(|_| "warn".to_owned()));
+    Process::start_logged(&program, "log")
 }
 
 fn upsert(id: &str, version: u64, text: &str) -> String {
@@ -109,6 +99,26 @@ fn preparers_and_a_committer_share_the_work() {
     poll("refused event", || world.quarantine().into_iter().find(|(_, cause)| cause == "bad_event"));
     drop(committer);
     world.run(&["verify", "pipeline.toml"]).expect(0);
+}
+
+#[test]
+fn a_backfill_beside_the_committer_leaves_to_preparers_what_they_read() {
+    let (broker, world) = world(1, 64);
+    let _preparer = start(&world, PREPARE);
+    let _committer = start(&world, COMMIT);
+    world.write("file.md", "A file beside the topic.");
+    send(&broker, "a", &upsert("a", 1, "An event."));
+    await_documents(&world, STAFF, &["docs/file.md", "stream/a"]);
+    let run = world.backfill().expect(0);
+    run.says(&["left out, for preparers read it: stream"]);
+    assert_eq!(run.json()["documents"]["seen"], 1, "{run}");
+    let backfill = |source| world.run(&["backfill", "pipeline.toml", "--source", source, "--format", "json"]);
+    let [code, _, _, next] = backfill("stream").expect(1).error();
+    assert_eq!(code, "read_by_preparers");
+    assert!(next.contains("roll back"), "{next}");
+    assert_eq!(backfill("docs").expect(0).json()["documents"]["unchanged"], 1);
+    send(&broker, "a", &event("a", "delete", 2, json!({})));
+    await_documents(&world, STAFF, &["docs/file.md"]);
 }
 
 #[test]

@@ -36,6 +36,22 @@ impl Process {
         Self { line, child: Some(command.spawn().unwrap()) }
     }
 
+    /// Starts a command that writes what it logs to a file in its folder: nobody reads a pipe of a process
+    /// that is to be killed.
+    pub(crate) fn start_logged(program: &Command, log: &str) -> Self {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("exec \"$0\" \"$@\" 2>>{log}"));
+        command.arg(program.get_program()).args(program.get_args());
+        command.current_dir(program.get_current_dir().unwrap());
+        for (name, value) in program.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        Self::start(&mut command)
+    }
+
     pub(crate) fn child(&mut self) -> &mut Child {
         self.child.as_mut().unwrap()
     }

@@ -1,8 +1,9 @@
 //! The seam where prepared changes become the index: what a writer takes, and what it answers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::CheckpointDelta;
 use crate::document::Prepared;
@@ -19,7 +20,7 @@ pub struct Batch {
 }
 
 /// What commits did to documents and chunks. Counts add up over a run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Documents whose content was replaced.
     pub indexed: u64,
@@ -52,11 +53,34 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
+/// Counts by the source that stands in the ids of the documents.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CountsBySource(BTreeMap<String, Counts>);
+
+impl CountsBySource {
+    /// Those of the source that a document is of.
+    pub fn of(&mut self, document: &DocId) -> &mut Counts {
+        self.0.entry(document.source().to_owned()).or_default()
+    }
+
+    /// The sum over all sources.
+    pub fn total(&self) -> Counts {
+        self.sum_of(|_| true)
+    }
+
+    /// The sum over the sources whose names are `wanted`.
+    pub fn sum_of(&self, wanted: impl Fn(&str) -> bool) -> Counts {
+        let mut sum = Counts::default();
+        self.0.iter().filter(|(source, _)| wanted(source)).for_each(|(_, counts)| sum += *counts);
+        sum
+    }
+}
+
 /// What a commit did.
 #[derive(Debug, Clone, Default)]
 pub struct Committed {
     /// Counts of this commit.
-    pub counts: Counts,
+    pub counts: CountsBySource,
     /// The record that was published; `None` when there was nothing to publish.
     pub published: Option<Publish>,
 }

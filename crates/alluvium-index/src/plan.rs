@@ -11,10 +11,11 @@ use std::collections::HashMap;
 
 use alluvium_core::access::Acl;
 use alluvium_core::change::AccessChange;
-use alluvium_core::commit::Counts;
+use alluvium_core::commit::CountsBySource;
 use alluvium_core::document::{DocumentState, Prepared, PreparedContent};
 use alluvium_core::fold::Folded;
 use alluvium_core::guard::{AccessVerdict, ContentVerdict, Known, KnownContent, judge_access, judge_content};
+use alluvium_core::id::DocId;
 use alluvium_core::policy::{Policy, Tombstone};
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
 use alluvium_core::version::{Version, VersionKind};
@@ -119,7 +120,7 @@ pub(crate) struct Plan {
     /// Quarantine rows that come, replacing those of their ids.
     pub(crate) quarantine: Vec<QuarantineRow>,
     /// What the plan does, counted.
-    pub(crate) counts: Counts,
+    pub(crate) counts: CountsBySource,
 }
 
 impl Plan {
@@ -137,12 +138,12 @@ impl Plan {
 
 impl Plan {
     /// Quarantines a change. One that comes twice in a batch is one item.
-    fn refuse(&mut self, row: QuarantineRow) {
+    fn refuse(&mut self, document: &DocId, row: QuarantineRow) {
         match self.quarantine.iter_mut().find(|known| known.id == row.id) {
             Some(known) => *known = row,
             None => {
                 self.quarantine.push(row);
-                self.counts.quarantined += 1;
+                self.counts.of(document).quarantined += 1;
             }
         }
     }
@@ -156,7 +157,7 @@ pub(crate) fn plan(folded: Folded, facts: &HashMap<String, Facts>, context: &Con
     for (change, refusal) in &folded.refused {
         let facts = facts.get(change.doc_id.as_str()).unwrap_or(&nothing);
         if !facts.known()?.is_beyond(change) {
-            plan.refuse(build::quarantine_row(change, refusal, facts, context));
+            plan.refuse(&change.doc_id, build::quarantine_row(change, refusal, facts, context));
         }
     }
     for change in folded.changes {
@@ -178,7 +179,7 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn change(mut self, change: Prepared) -> Result<()> {
         if self.deletes_a_stranger(&change) {
-            self.plan.counts.unchanged += 1;
+            self.plan.counts.of(&change.doc_id).unchanged += 1;
             return Ok(());
         }
         let access = judge_access(&self.known, &change.access);
@@ -251,7 +252,7 @@ impl Planner<'_> {
         };
         for refusal in content_refusal.into_iter().chain(access_refusal) {
             let row = build::quarantine_row(change, refusal, self.facts, self.context);
-            self.plan.refuse(row);
+            self.plan.refuse(&change.doc_id, row);
         }
         self.resolve(change, content, access);
     }
@@ -315,7 +316,7 @@ impl Planner<'_> {
                 if let PreparedContent::Indexed(content) = &change.content {
                     self.plan.touch.push((id.clone(), content.version.clone()));
                 }
-                self.plan.counts.unchanged += 1;
+                self.plan.counts.of(&change.doc_id).unchanged += 1;
                 self.relist(id, acl);
             }
             ContentVerdict::Refuse(_) => {
@@ -324,11 +325,11 @@ impl Planner<'_> {
             }
             ContentVerdict::Unsaid => {
                 if self.relist(id, acl) {
-                    self.plan.counts.access += 1;
+                    self.plan.counts.of(&change.doc_id).access += 1;
                 }
             }
             ContentVerdict::Unchanged | ContentVerdict::Stale | ContentVerdict::Erased => {
-                self.plan.counts.unchanged += 1;
+                self.plan.counts.of(&change.doc_id).unchanged += 1;
                 self.relist(id, acl);
             }
         }
@@ -343,7 +344,7 @@ impl Planner<'_> {
         let chunks = build::chunk_rows(change, content, acl, self.context);
         self.plan.documents.push(build::indexed_row(change, content, self.context));
         let reused = content.chunks.iter().filter(|c| c.reused).count() as u64;
-        let counts = &mut self.plan.counts;
+        let counts = self.plan.counts.of(&change.doc_id);
         counts.indexed += 1;
         counts.chunks_written += chunks.len() as u64;
         counts.chunks_reused += reused;
@@ -357,7 +358,7 @@ impl Planner<'_> {
             self.plan.remove.push(change.doc_id.as_str().to_owned());
         }
         self.plan.documents.push(build::deleted_row(change, version, self.facts, self.context));
-        self.plan.counts.deleted += 1;
+        self.plan.counts.of(&change.doc_id).deleted += 1;
     }
 
     /// The last good version stays in service; an id without one gets a row that says so.

@@ -318,13 +318,13 @@ impl Writer {
     }
 
     async fn try_commit(&mut self, batch: Batch) -> Result<Committed> {
-        let plan = self.plan(batch.changes).await?;
+        let mut plan = self.plan(batch.changes).await?;
         if plan.is_empty() && batch.deltas.is_empty() {
             return Ok(Committed { counts: plan.counts, published: None });
         }
         self.refuse_paused()?;
         let (head, mut tables) = self.claimed().await?;
-        let counts = plan.counts;
+        let counts = std::mem::take(&mut plan.counts);
         apply::apply(&mut tables, plan, self.fingerprint.model.dimension).await?;
         let deltas = if Fault::RecordForgetsProgress.is_on() { Vec::new() } else { batch.deltas };
         let checkpoint = head.checkpoint.believed_at(self.options.clock.now()).apply(&deltas)?;

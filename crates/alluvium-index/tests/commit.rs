@@ -25,7 +25,7 @@ async fn everyone_finds_exactly_what_they_may_read() {
         upsert("s/deny", "not for x", denying(&["group:staff"], &["user:x"])),
     ];
     let committed = commit(&mut w, changes).await;
-    assert_eq!((committed.counts.indexed, committed.counts.chunks_embedded), (3, 4));
+    assert_eq!((committed.counts.total().indexed, committed.counts.total().chunks_embedded), (3, 4));
     assert_eq!(
         found(dir.path(), &["group:staff"]).await,
         ["s/all: open", "s/all: to all", "s/deny: not for x"]
@@ -70,7 +70,7 @@ async fn nothing_new_publishes_nothing() {
     drop(w);
     let mut w = writer(dir.path()).await;
     let again = commit(&mut w, vec![upsert("s/a", "one", acl(&["g"]))]).await;
-    assert_eq!((again.published, again.counts.unchanged), (None, 1));
+    assert_eq!((again.published, again.counts.total().unchanged), (None, 1));
     commit(&mut w, vec![]).await;
     commit(&mut w, vec![delete("s/never-seen")]).await;
     assert_eq!(Index::open(dir.path()).await.unwrap().unwrap().record().seq, first.seq);
@@ -83,7 +83,7 @@ async fn an_access_change_moves_rows_with_their_vectors() {
     commit(&mut w, vec![upsert("s/a", "one\n\ntwo", acl(&["g", "h"])), upsert("s/b", "bee", acl(&["g"]))])
         .await;
     let committed = commit(&mut w, vec![access_only("s/a", acl(&["h"]))]).await;
-    assert_eq!((committed.counts.access, committed.counts.chunks_embedded), (1, 0));
+    assert_eq!((committed.counts.total().access, committed.counts.total().chunks_embedded), (1, 0));
     assert_eq!(found(dir.path(), &["g"]).await, ["s/b: bee"]);
     assert_eq!(found(dir.path(), &["h"]).await, ["s/a: one", "s/a: two"]);
     let id = DocId::parse("s/a").unwrap();
@@ -108,7 +108,11 @@ async fn an_access_list_that_cannot_be_read_hides() {
         access_only("s/newer", broken()),
     ];
     let committed = commit(&mut w, changes).await;
-    assert_eq!((committed.counts.quarantined, committed.counts.indexed), (3, 2), "indexed for nobody");
+    assert_eq!(
+        (committed.counts.total().quarantined, committed.counts.total().indexed),
+        (3, 2),
+        "indexed for nobody"
+    );
     assert!(found(dir.path(), &["g"]).await.is_empty());
     let index = Index::open(dir.path()).await.unwrap().unwrap();
     assert_eq!(index.quarantine().await.unwrap().len(), 3);
@@ -141,7 +145,7 @@ async fn no_access_list_at_all_is_quarantined() {
     let dir = tempfile::tempdir().unwrap();
     let mut w = writer(dir.path()).await;
     let committed = commit(&mut w, vec![upsert("s/a", "one", AccessChange::Unsaid { default: None })]).await;
-    assert_eq!((committed.counts.quarantined, committed.counts.indexed), (1, 0));
+    assert_eq!((committed.counts.total().quarantined, committed.counts.total().indexed), (1, 0));
     let items = Index::open(dir.path()).await.unwrap().unwrap().quarantine().await.unwrap();
     assert_eq!((items[0].stage.as_str(), items[0].cause.as_str()), ("access", "no_access_list"));
     let waiting =

@@ -12,8 +12,9 @@ use crate::error::RunError;
 use crate::flight::Flight;
 use crate::following::Following;
 use crate::health::HealthSnapshot;
+use crate::loading::Loading;
 use crate::order::{Delta, Order, add_progress};
-use crate::pipeline::{FollowEnd, Progress, Report, Settings, Snapshot};
+use crate::pipeline::{FollowEnd, Progress, Report, Settings};
 use crate::pull::{Event, Pulled};
 use crate::shared::Shared;
 
@@ -44,9 +45,20 @@ pub(crate) struct State {
     ripe: Vec<Delta>,
     /// When the oldest pending change must be committed.
     due_at: Option<Instant>,
-    ended: bool,
-    report: Report,
-    snapshot: Snapshot,
+    /// Changes committed.
+    committed: u64,
+    /// Changes refused so far.
+    quarantined: u64,
+    has_published: bool,
+    /// The sources that are read to their ends.
+    loading: Loading,
+}
+
+impl State {
+    /// Of a run over sources of which some are read to their ends.
+    pub(crate) fn of(loading: Loading) -> Self {
+        Self { loading, ..Self::default() }
+    }
 }
 
 /// What a run did, and how it ended.
@@ -60,7 +72,7 @@ impl CommitLoop<'_> {
     pub(crate) async fn run(mut self, events: mpsc::Receiver<Event>) -> Result<Outcome, RunError> {
         let end = self.gather(events).await;
         self.report_health();
-        Ok(Outcome { end: end?, report: self.state.report })
+        Ok(Outcome { end: end?, report: self.state.loading.report })
     }
 
     async fn gather(&mut self, mut events: mpsc::Receiver<Event>) -> Result<FollowEnd, RunError> {
@@ -87,6 +99,9 @@ impl CommitLoop<'_> {
                 },
             }
             self.tell();
+            if self.may_drain() && self.is_loaded() {
+                self.drain();
+            }
             self.keep_deadlines();
             if self.is_due() {
                 self.commit().await?;
@@ -113,7 +128,7 @@ impl CommitLoop<'_> {
                     self.pend(item);
                 }
             }
-            Event::Ended => self.state.ended = true,
+            Event::Ended(source) => self.state.loading.ended(source),
         }
         for delta in self.state.order.ripe() {
             add_progress(&mut self.state.ripe, delta);
@@ -121,22 +136,13 @@ impl CommitLoop<'_> {
     }
 
     fn pulled(&mut self, pulled: Pulled) {
-        let State { report, snapshot, order, .. } = &mut self.state;
-        report.seen += pulled.seen;
-        report.unchanged += pulled.unchanged;
-        report.skipped += pulled.skipped;
-        if self.following.is_none() {
-            // A run that follows says it in its health: there is a brake a scan, and scans never end.
-            report.braked.extend(pulled.braked);
-        }
-        snapshot.seen += pulled.seen;
-        snapshot.done += pulled.unchanged + pulled.skipped;
-        snapshot.expected = pulled.expected;
+        let State { loading, order, .. } = &mut self.state;
+        loading.pulled(&pulled);
         order.pulled(pulled.source, pulled.documents, pulled.deltas);
     }
 
     fn pend(&mut self, item: (Prepared, Flight)) {
-        let State { pending, pending_bytes, due_at, snapshot, .. } = &mut self.state;
+        let State { pending, pending_bytes, due_at, quarantined, loading, .. } = &mut self.state;
         let interval = self.settings.commit_interval;
         let due = || match &self.following {
             Some(following) => following.due_at(interval),
@@ -144,8 +150,8 @@ impl CommitLoop<'_> {
         };
         due_at.get_or_insert_with(due);
         *pending_bytes += item.1.bytes();
-        snapshot.done += 1;
-        snapshot.quarantined += u64::from(matches!(item.0.content, PreparedContent::Refused(_)));
+        loading.ready(&item.0);
+        *quarantined += u64::from(matches!(item.0.content, PreparedContent::Refused(_)));
         pending.push(item);
     }
 
@@ -173,8 +179,9 @@ impl CommitLoop<'_> {
     }
 
     fn tell(&mut self) {
-        self.state.snapshot.embedded = self.shared.preparer.embedders.embedded();
-        self.progress.update(&self.state.snapshot);
+        let snapshot = &mut self.state.loading.snapshot;
+        snapshot.embedded = self.shared.preparer.embedders.embedded();
+        self.progress.update(snapshot);
     }
 
     /// Commits what is pending, and progress with it.
@@ -187,7 +194,9 @@ impl CommitLoop<'_> {
         state.pending_bytes = 0;
         state.due_at = None;
         let count = changes.len() as u64;
-        let committed = self.writer.commit(Batch { changes, deltas }).await?;
+        let batch = Batch { changes, deltas };
+        let part = state.loading.part_of(&batch);
+        let committed = self.writer.commit(batch).await?;
         drop(flights);
         if committed.published.is_some() {
             self.acknowledge.published(&progress);
@@ -197,9 +206,9 @@ impl CommitLoop<'_> {
             following.committed(committed.published.as_ref());
         }
         let state = &mut self.state;
-        state.report.counts += committed.counts;
-        state.report.published = committed.published.or(state.report.published.take());
-        state.snapshot.committed += count;
+        state.loading.committed(&part, &committed);
+        state.has_published |= committed.published.is_some();
+        state.committed += count;
         self.tell();
         Ok(())
     }
@@ -209,15 +218,15 @@ impl CommitLoop<'_> {
     async fn finish(&mut self) -> Result<FollowEnd, RunError> {
         let progress_is_due = self.is_progress_due();
         let state = &mut self.state;
-        state.report.interrupted = !(state.ended && state.order.is_complete());
-        if state.pending.is_empty() && state.report.published.is_none() && !progress_is_due {
+        state.loading.report.interrupted = !(state.loading.has_ended() && state.order.is_complete());
+        if state.pending.is_empty() && !state.has_published && !progress_is_due {
             state.ripe.retain(|ripe| ripe.first_scan);
         }
         let finished: Vec<u64> = state.pending.iter().map(|(_, flight)| flight.number()).collect();
         if !state.pending.is_empty() || !state.ripe.is_empty() {
             self.commit().await?;
         }
-        Ok(self.following.as_ref().map_or(FollowEnd::Ended, |following| following.end(&finished)))
+        Ok(self.end(&finished))
     }
 }
 
@@ -229,6 +238,27 @@ impl CommitLoop<'_> {
             return Ok(false);
         }
         Ok(self.writer.superseded().await?)
+    }
+
+    /// How the run ended, when these changes were finished for its last commit.
+    fn end(&mut self, finished: &[u64]) -> FollowEnd {
+        let is_loaded = self.is_loaded();
+        let Some(following) = &self.following else { return FollowEnd::Ended };
+        match following.end(finished) {
+            end if !is_loaded => end,
+            FollowEnd::Drained { slow } => FollowEnd::Loaded { report: self.report(), slow },
+            _ => FollowEnd::Loaded { report: self.report(), slow: vec![] },
+        }
+    }
+
+    /// What became of the sources that are read once, all of which have been.
+    fn report(&self) -> Box<Report> {
+        Box::new(Report { interrupted: false, ..self.state.loading.report.clone() })
+    }
+
+    /// Whether all that the sources had which are read once is ready for the last commit.
+    fn is_loaded(&self) -> bool {
+        self.state.loading.is_complete(&self.state.order)
     }
 
     fn may_drain(&self) -> bool {
@@ -258,7 +288,7 @@ impl CommitLoop<'_> {
 
     fn report_health(&mut self) {
         let Some(following) = &mut self.following else { return };
-        let State { pending, snapshot, .. } = &self.state;
+        let State { pending, committed, quarantined, .. } = &self.state;
         let (in_flight_documents, in_flight_bytes) = self.shared.budget.in_flight();
         following.report(&HealthSnapshot {
             sources: self.shared.watch.sources(),
@@ -266,8 +296,8 @@ impl CommitLoop<'_> {
             in_flight_bytes,
             pending: pending.len(),
             oldest: self.shared.flights.oldest(),
-            committed: snapshot.committed,
-            quarantined: snapshot.quarantined,
+            committed: *committed,
+            quarantined: *quarantined,
             embedded: self.shared.preparer.embedders.embedded(),
             published: following.published(),
             draining: following.is_draining(),

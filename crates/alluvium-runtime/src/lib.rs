@@ -27,6 +27,7 @@
 //! | a source that can't answer | ends the run | is asked again, ever less often, and shows in health |
 //! | progress without changes | at the end, if the run published | at a bounded rate |
 //! | cancelled | drops what is not finished | stops pulling, lets what is in flight finish, to a deadline |
+//! | a source that is read once ([`SourceRun::once`]) | as all are | the run drains when all of them have ended |
 //! | somebody else has published | the next commit is fenced | noticed within a second; drops what is in flight |
 //!
 //! Deliberately absent: anything that knows a storage, a format or a model. This crate sees the seams of
@@ -42,6 +43,7 @@ mod flight;
 mod follow;
 mod following;
 mod health;
+mod loading;
 mod order;
 mod pipeline;
 mod prepare;

@@ -115,6 +115,11 @@ impl<T> Order<T> {
         ripe
     }
 
+    /// Whether every change that was pulled from a source has gone on.
+    pub(crate) fn is_idle(&self, source: usize) -> bool {
+        self.lanes.get(&source).is_none_or(|lane| lane.outstanding.is_empty())
+    }
+
     /// Whether every change that was pulled has gone on.
     pub(crate) fn is_complete(&self) -> bool {
         self.by_document.is_empty()

@@ -47,6 +47,9 @@ pub struct SourceRun {
     /// The index has no position of this source yet, so its first scan is recorded even if it found
     /// nothing, and where the source is followed, at once.
     pub record_first_scan: bool,
+    /// In a run that follows: the source ends, as in a backfill, and with it the run, which drains once all
+    /// such sources have ended. One that can't answer ends the run, too. A backfill reads all sources so.
+    pub once: bool,
 }
 
 /// Bounds and paces of a run.
@@ -139,10 +142,17 @@ pub enum FollowEnd {
         /// What did not, the oldest first.
         slow: Vec<InFlight>,
     },
+    /// All that the sources had which are read once is committed, and the run has drained.
+    Loaded {
+        /// What became of those sources.
+        report: Box<Report>,
+        /// What of other sources did not finish in time, the oldest first.
+        slow: Vec<InFlight>,
+    },
 }
 
-/// What a run did.
-#[derive(Debug, Clone, Default)]
+/// What a run did with the sources that it read to their ends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     /// Documents that the sources looked at.
     pub seen: u64,
@@ -152,7 +162,7 @@ pub struct Report {
     pub skipped: u64,
     /// What the commits did.
     pub counts: Counts,
-    /// The last publish of the run.
+    /// The last publish of something of these sources.
     pub published: Option<Publish>,
     /// Sources whose deletions were withheld.
     pub braked: Vec<(SourceName, Brake)>,
@@ -160,7 +170,7 @@ pub struct Report {
     pub interrupted: bool,
 }
 
-/// How far a run is.
+/// How far a run is with the sources that it reads to their ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// Documents that there are to look at, once that is known.
@@ -173,8 +183,10 @@ pub struct Snapshot {
     pub committed: u64,
     /// Changes that were refused so far.
     pub quarantined: u64,
-    /// Chunks embedded.
+    /// Chunks embedded, of all sources.
     pub embedded: u64,
+    /// What the commits did so far.
+    pub counts: Counts,
 }
 
 /// Is told how far a run is; often, so it must be quick.

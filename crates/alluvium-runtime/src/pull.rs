@@ -30,8 +30,8 @@ pub(crate) enum Event {
     Pulled(Box<Pulled>),
     /// A change is ready.
     Finished(Box<Prepared>, Flight),
-    /// The last source has ended.
-    Ended,
+    /// The source at this place has come to its end.
+    Ended(usize),
 }
 
 /// A batch without its contents.
@@ -50,18 +50,14 @@ pub(crate) struct Pulled {
 
 /// Pulls every source to its end, or until the run is to stop, and waits for all that it set going.
 pub(crate) async fn pull(sources: Vec<SourceRun>, shared: Arc<Shared>, events: mpsc::Sender<Event>) {
-    if pull_all(sources, &shared, &events).await {
-        // Nobody hears it only when the run has failed already.
-        let _ = events.send(Event::Ended).await;
-    }
+    pull_all(sources, &shared, &events).await;
     // The commit loop's inbox closes when this and the last document's task have let go of it.
     drop(events);
     shared.tasks.close();
     shared.tasks.wait().await;
 }
 
-/// Whether all sources were pulled to their ends.
-async fn pull_all(sources: Vec<SourceRun>, shared: &Arc<Shared>, events: &mpsc::Sender<Event>) -> bool {
+async fn pull_all(sources: Vec<SourceRun>, shared: &Arc<Shared>, events: &mpsc::Sender<Event>) {
     let side_by_side = if shared.follow.is_some() { sources.len().max(1) } else { 1 };
     let pulls = sources.into_iter().enumerate().map(|(index, run)| {
         let puller = Puller::new(index, run, Arc::clone(shared), events.clone());
@@ -69,18 +65,12 @@ async fn pull_all(sources: Vec<SourceRun>, shared: &Arc<Shared>, events: &mpsc::
         async move { tokio::spawn(puller.pull()).await }
     });
     let mut pulls = futures::stream::iter(pulls).buffer_unordered(side_by_side);
-    let mut ended = true;
     while let Some(pulled) = pulls.next().await {
         let pulled = pulled.map_err(|e| RunError::Internal(format!("pulling from a source: {e}")));
-        match pulled.flatten() {
-            Ok(to_its_end) => ended &= to_its_end,
-            Err(error) => {
-                ended = false;
-                shared.fail(error);
-            }
+        if let Err(error) = pulled.flatten() {
+            shared.fail(error);
         }
     }
-    ended
 }
 
 /// The pull task of one source.
@@ -90,25 +80,40 @@ struct Puller {
     shared: Arc<Shared>,
     events: mpsc::Sender<Event>,
     seen: u64,
-    /// Only in a run that follows: there a source that can't answer is asked again.
+    /// Only of a source that is followed: it is asked again where it can't answer.
     backoff: Option<Backoff>,
 }
 
 impl Puller {
     fn new(index: usize, run: SourceRun, shared: Arc<Shared>, events: mpsc::Sender<Event>) -> Self {
-        let backoff = shared.follow.map(|follow| Backoff::new(follow.retry_first, follow.retry_most));
+        let followed = shared.follow.filter(|_| !run.once);
+        let backoff = followed.map(|follow| Backoff::new(follow.retry_first, follow.retry_most));
         Self { index, run, shared, events, seen: 0, backoff }
     }
 
-    /// Pulls to the end of the source; false when the run stopped pulling before.
-    async fn pull(mut self) -> Result<bool, RunError> {
+    /// Pulls to the end of the source, or until the run stops pulling.
+    async fn pull(mut self) -> Result<(), RunError> {
         let ended = self.pull_batches().await;
         self.note_state(SourceState::Ended);
-        let expected = self.run.source.expected().unwrap_or(self.seen);
-        self.shared.numbering.lock().await.expect(self.index, Some(expected));
-        ended
+        let expected = self.expected().or((!self.is_followed()).then_some(self.seen));
+        self.shared.numbering.lock().await.expect(self.index, expected);
+        if ended? {
+            // Nobody hears it only when the run has failed already.
+            let _ = self.events.send(Event::Ended(self.index)).await;
+        }
+        Ok(())
     }
 
+    fn is_followed(&self) -> bool {
+        self.backoff.is_some()
+    }
+
+    /// How many documents there are to come; of a source that is followed nobody knows.
+    fn expected(&self) -> Option<u64> {
+        self.run.source.expected().filter(|_| !self.is_followed())
+    }
+
+    /// False when the run stopped pulling before the end.
     async fn pull_batches(&mut self) -> Result<bool, RunError> {
         let shared = Arc::clone(&self.shared);
         loop {
@@ -172,14 +177,14 @@ impl Puller {
             }
         });
         if let Some(brake) = batch.braked
-            && self.backoff.is_some()
+            && self.is_followed()
             && told != Some(brake)
         {
             tracing::warn!(source = %self.run.source.name(), "{brake}");
         }
     }
 
-    /// Waits before the source is asked again; in a run that does not follow, the error ends the run.
+    /// Waits before the source is asked again; the error of one that is not followed ends the run.
     async fn leave_alone(&mut self, error: SourceError) -> Result<(), RunError> {
         let Some(backoff) = &mut self.backoff else { return Err(error.into()) };
         let wait = backoff.failed();
@@ -229,7 +234,7 @@ impl Puller {
         let (mut pulled, changes) = self.split(batch);
         // Held until the batch is announced: the commit loop counts as the numbers are given.
         let mut numbering = self.shared.numbering.lock().await;
-        pulled.expected = numbering.expect(self.index, self.run.source.expected());
+        pulled.expected = numbering.expect(self.index, self.expected());
         if self.events.send(Event::Pulled(Box::new(pulled))).await.is_err() {
             return Ok(false);
         }

@@ -6,4 +6,5 @@ mod drain;
 mod exactly_once;
 mod flow;
 mod follow;
+mod loading;
 mod stops;

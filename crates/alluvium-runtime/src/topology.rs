@@ -9,6 +9,7 @@ use crate::acknowledge::Acknowledgements;
 use crate::commit::{CommitLoop, Outcome, State};
 use crate::error::RunError;
 use crate::following::Following;
+use crate::loading::Loading;
 use crate::pipeline::{FollowEnd, Pipeline};
 use crate::pull::pull;
 use crate::shared::Shared;
@@ -30,6 +31,7 @@ pub(crate) async fn run(
     let (events, inbox) = mpsc::channel(EVENTS);
     let sources = std::mem::take(&mut pipeline.sources);
     let acknowledge = Acknowledgements::of(&sources);
+    let loading = Loading::of(&sources, following.is_some());
     let puller = tokio::spawn(pull(sources, Arc::clone(&shared), events));
     let committing = CommitLoop {
         writer: &mut *pipeline.writer,
@@ -38,7 +40,7 @@ pub(crate) async fn run(
         progress: Arc::clone(&pipeline.progress),
         following,
         acknowledge,
-        state: State::default(),
+        state: State::of(loading),
     };
     let committed = committing.run(inbox).await;
     stop.cancel();

@@ -53,7 +53,8 @@ pub(crate) enum Command {
     /// Load every source into the index, or bring it up to date
     ///
     /// Unchanged documents are skipped and unchanged chunks keep their vectors. An interrupted run keeps
-    /// what it finished; the next one goes on from there.
+    /// what it finished; the next one goes on from there. Beside a daemon on the same index, the daemon
+    /// does the work.
     #[command(after_help = "Examples:\n  alluvium backfill pipelines/demo.toml\n  \
         alluvium backfill pipelines/demo.toml --source docs --allow-deletes")]
     Backfill(Backfill),

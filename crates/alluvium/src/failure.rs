@@ -1,5 +1,6 @@
 //! How a command ends, and what is said when it does not end well: what, where, and what to do next.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::path::Path;
 use std::process::ExitCode;
@@ -33,33 +34,48 @@ pub(crate) enum Exit {
     Interrupted,
 }
 
+impl Exit {
+    const ALL: [Self; 6] =
+        [Self::Done, Self::Failed, Self::Usage, Self::Quarantined, Self::Held, Self::Interrupted];
+
+    /// As a number.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Quarantined => 3,
+            Self::Held => 4,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// That of a number.
+    pub(crate) fn of(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|exit| exit.code() == code)
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::Usage => 2,
-            Exit::Quarantined => 3,
-            Exit::Held => 4,
-            Exit::Interrupted => 130,
-        })
+        Self::from(exit.code())
     }
 }
 
 /// An error, ready to be shown.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
-    code: &'static str,
-    message: String,
-    place: Option<String>,
-    next: String,
+    pub(crate) code: Cow<'static, str>,
+    pub(crate) message: String,
+    pub(crate) place: Option<String>,
+    pub(crate) next: String,
 }
 
 impl Failure {
     /// A failure.
     pub(crate) fn new(exit: Exit, code: &'static str, message: impl Display) -> Self {
-        Self { exit, code, message: message.to_string(), place: None, next: String::new() }
+        Self { exit, code: code.into(), message: message.to_string(), place: None, next: String::new() }
     }
 
     /// What went wrong.
@@ -94,7 +110,7 @@ impl Failure {
 
     fn json(&self) -> String {
         let place = self.place.as_deref();
-        let error = ErrorBody { code: self.code, message: &self.message, place, next: &self.next };
+        let error = ErrorBody { code: &self.code, message: &self.message, place, next: &self.next };
         serde_json::to_string(&ErrorResult { error }).unwrap_or_default()
     }
 

@@ -4,6 +4,7 @@
 mod cli;
 mod commands;
 mod compose;
+mod control;
 mod daemon_health;
 mod event;
 mod failure;

@@ -40,11 +40,11 @@ impl Signals {
         Arc::clone(&self.ending)
     }
 
-    /// Cancels at the first signal, and says what happens now; ends at the second.
-    pub(crate) async fn watch(mut self, cancel: CancellationToken, now: &'static str) {
+    /// Cancels at the first signal, and says what happens `now`; ends at the second.
+    pub(crate) async fn watch(mut self, cancel: CancellationToken, now: impl Fn() -> &'static str) {
         let ending = self.next().await;
         let _ = self.ending.set(ending);
-        progress::without_bar(|| output::stderr(&format!("{now}; once more to stop at once")));
+        progress::without_bar(|| output::stderr(&format!("{}; once more to stop at once", now())));
         cancel.cancel();
         self.next().await;
     }

@@ -69,7 +69,7 @@ impl Grown {
             let changes = edited.chain(new).map(|(number, revision)| document(number, revision));
             let changes = changes.collect::<Result<_>>()?;
             let (done, time) = timed(commit(w, changes)).await;
-            let counts = done?.counts;
+            let counts = done?.counts.total();
             if counts.chunks_written != (DOCUMENTS * CHUNKS) as u64 {
                 return Err(format!("not the commit that was meant: {counts:?}").into());
             }

@@ -119,7 +119,10 @@ fn what_is_refused_beside_a_change_is_quarantined_unless_it_came_too_late() {
         ..Folded::default()
     };
     let both = plan(folded(delete), &served(), &context()).unwrap();
-    assert_eq!((both.quarantine.len(), both.counts.quarantined, both.counts.deleted), (1, 1, 1));
+    assert_eq!(
+        (both.quarantine.len(), both.counts.total().quarantined, both.counts.total().deleted),
+        (1, 1, 1)
+    );
     assert_eq!(both.quarantine.iter().filter(|row| row.resolved_seq.is_some()).count(), 0);
     let mut facts = served();
     let erased =

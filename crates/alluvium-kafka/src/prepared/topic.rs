@@ -1,6 +1,6 @@
 //! What preparers have instead of an index: they commit to the topic.
 
-use alluvium_core::commit::{Batch, CommitError, Committed, Counts, IndexWriter, Publish};
+use alluvium_core::commit::{Batch, CommitError, Committed, CountsBySource, IndexWriter, Publish};
 use alluvium_core::document::{Prepared, PreparedContent};
 use alluvium_core::hash::Sha256;
 use alluvium_core::id::Generation;
@@ -112,9 +112,10 @@ impl IndexWriter for PreparedTopic {
 }
 
 /// What was prepared; what becomes of it is the committer's to say.
-fn counts(changes: &[Prepared]) -> Counts {
-    let mut counts = Counts::default();
+fn counts(changes: &[Prepared]) -> CountsBySource {
+    let mut by_source = CountsBySource::default();
     for change in changes {
+        let counts = by_source.of(&change.doc_id);
         match &change.content {
             PreparedContent::Unsaid => counts.access += 1,
             PreparedContent::Deleted { .. } => counts.deleted += 1,
@@ -125,5 +126,5 @@ fn counts(changes: &[Prepared]) -> Counts {
             }
         }
     }
-    counts
+    by_source
 }

@@ -12,7 +12,7 @@ use alluvium_core::change::{AccessChange, ContentChange, DocumentChange, MediaTy
 use alluvium_core::checkpoint::CheckpointDelta;
 use alluvium_core::chunk::{Chunk, Chunker, chunk_hash};
 use alluvium_core::commit::{
-    Batch, CommitError, Committed, Counts, IndexWriter, Publish, VectorLookup, VectorsByDocument,
+    Batch, CommitError, Committed, CountsBySource, IndexWriter, Publish, VectorLookup, VectorsByDocument,
 };
 use alluvium_core::document::{Prepared, PreparedContent};
 use alluvium_core::embed::{EmbedError, Embedder, Model, ModelIdentity, Tokenizer};
@@ -113,7 +113,7 @@ impl World {
         let name = SourceName::new("s").unwrap();
         let source = Box::new(Script { world: Arc::clone(self), name, batches: batches.into() });
         let mut writer = Writer(Arc::clone(self));
-        let sources = vec![SourceRun { source, record_first_scan }];
+        let sources = vec![SourceRun { source, record_first_scan, once: false }];
         let run = backfill(self.pipeline(sources, settings, &mut writer));
         tokio::time::timeout(Duration::from_secs(30), run).await.expect("the topology is stuck")
     }
@@ -218,7 +218,7 @@ pub(super) fn fed(
 ) -> (mpsc::Sender<Step>, SourceRun) {
     let (feed, steps) = mpsc::channel(1000);
     let source = Fed { world: Arc::clone(world), name: SourceName::new(name).unwrap(), steps };
-    (feed, SourceRun { source: Box::new(source), record_first_scan })
+    (feed, SourceRun { source: Box::new(source), record_first_scan, once: false })
 }
 
 /// The batch, with its progress in the source of this name after `after`.
@@ -505,26 +505,28 @@ impl IndexWriter for Writer {
         if self.0.storage_fails.load(Ordering::SeqCst) {
             return Err(CommitError::Storage("no space".to_owned()));
         }
-        let mut counts = Counts::default();
+        let mut by_source = CountsBySource::default();
         for change in &batch.changes {
+            let counts = by_source.of(&change.doc_id);
             match &change.content {
                 PreparedContent::Indexed(content) => {
                     counts.indexed += 1;
                     counts.chunks_written += content.chunks.len() as u64;
-                    counts.chunks_reused += content.chunks.iter().filter(|c| c.reused).count() as u64;
+                    let reused = content.chunks.iter().filter(|c| c.reused).count() as u64;
+                    counts.chunks_reused += reused;
+                    counts.chunks_embedded += content.chunks.len() as u64 - reused;
                 }
                 PreparedContent::Refused(_) => counts.quarantined += 1,
                 _ => {}
             }
         }
-        counts.chunks_embedded = counts.chunks_written - counts.chunks_reused;
         self.0.in_flight.fetch_sub(batch.changes.len(), Ordering::SeqCst);
         self.0.batches.lock().unwrap().push(batch);
         if *self.0.cancel_after_commit.lock().unwrap() == Some(number) {
             self.0.cancel.cancel();
         }
         let generation = Generation::new("g").unwrap();
-        Ok(Committed { counts, published: Some(Publish { seq: number as u64 + 1, generation }) })
+        Ok(Committed { counts: by_source, published: Some(Publish { seq: number as u64 + 1, generation }) })
     }
 
     async fn superseded(&self) -> Result<bool, CommitError> {

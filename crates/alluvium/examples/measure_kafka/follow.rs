@@ -47,7 +47,7 @@ pub(crate) async fn measure(broker: &str, folder: &Path, rate: f64, most: usize)
     });
     let run = follow(
         Pipeline {
-            sources: vec![SourceRun { source: Box::new(source), record_first_scan: false }],
+            sources: vec![SourceRun { source: Box::new(source), record_first_scan: false, once: false }],
             extractor: Arc::new(Plain),
             chunker: Arc::new(Whole),
             model: Arc::new(MadeUp::after(Duration::ZERO)),

@@ -111,7 +111,7 @@ impl Preparer {
         };
         follow(
             Pipeline {
-                sources: vec![SourceRun { source: Box::new(source), record_first_scan: false }],
+                sources: vec![SourceRun { source: Box::new(source), record_first_scan: false, once: false }],
                 extractor: Arc::new(Plain),
                 chunker: Arc::new(Whole),
                 model: Arc::new(MadeUp::after(EMBEDDING)),

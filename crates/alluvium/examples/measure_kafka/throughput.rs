@@ -84,7 +84,7 @@ async fn load(broker: &str, root: &Path, interval: u64, documents: usize) -> Res
         cost.in_commits += commit.seconds;
     };
     backfill(Pipeline {
-        sources: vec![SourceRun { source: Box::new(source), record_first_scan: true }],
+        sources: vec![SourceRun { source: Box::new(source), record_first_scan: true, once: false }],
         extractor: Arc::new(Plain),
         chunker: Arc::new(Whole),
         model: Arc::new(MadeUp::after(Duration::ZERO)),

@@ -6,7 +6,7 @@ use std::time::Instant;
 use alluvium_config::{PipelineSpec, SourceSpec};
 use alluvium_connect::filesystem::Reprocess;
 use alluvium_core::extract::Extractor;
-use alluvium_index::Writer;
+use alluvium_index::{ErrorKind, Writer};
 use alluvium_runtime::{Pipeline, Report, RunError, SourceRun};
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +17,10 @@ use crate::output;
 use crate::progress::Shown;
 use crate::results::{BackfillResult, ChunkCounts, DocumentCounts, LiveShort};
 use crate::signals::Signals;
+
+mod beside;
+
+use beside::Beside;
 
 pub(crate) async fn run(arguments: &cli::Backfill, format: Format) -> Result<Exit, Failure> {
     let spec = read_pipeline(&arguments.pipeline.pipeline)?;
@@ -33,14 +37,12 @@ pub(super) async fn bring_up_to_date(
     arguments: &cli::Backfill,
 ) -> Result<(BackfillResult, Report), Failure> {
     let started = Instant::now();
-    let cancel = CancellationToken::new();
-    let signals = tokio::spawn(
-        Signals::take()?.watch(cancel.clone(), "stopping: finished documents are being committed"),
-    );
+    let (cancel, beside) = (CancellationToken::new(), Beside::default());
+    let signals = tokio::spawn(Signals::take()?.watch(cancel.clone(), beside.on_signal()));
     // The second signal ends the watch, and with it whatever is still going on.
     let outcome = tokio::select! {
         biased;
-        outcome = Box::pin(load(spec, chosen, arguments, cancel)) => outcome?,
+        outcome = Box::pin(load(spec, chosen, arguments, cancel, &beside)) => outcome?,
         _ = signals => return Err(interrupted("stopped at once")),
     };
     let (report, live) = outcome;
@@ -63,6 +65,7 @@ async fn load(
     chosen: &[&SourceSpec],
     arguments: &cli::Backfill,
     cancel: CancellationToken,
+    beside: &Beside,
 ) -> Result<(Report, Option<LiveShort>), Failure> {
     let shape = Shape::open(spec)?;
     let extractor = compose::extractor(spec)?;
@@ -70,7 +73,14 @@ async fn load(
     let fingerprint = shape.fingerprint.pipeline(&extractor.components());
     let options = compose::options(spec);
     let opened = Writer::open(&spec.index.path, &spec.name, &shape.fingerprint, options).await;
-    let mut writer = opened.map_err(|e| at_index(spec, e))?;
+    let mut writer = match opened {
+        Err(held) if held.kind() == ErrorKind::Held => {
+            let request = beside::request(spec, chosen, arguments, fingerprint);
+            let done = beside.ask(spec, request, &cancel).await?;
+            return done.ok_or_else(|| at_index(spec, held));
+        }
+        opened => opened.map_err(|e| at_index(spec, e))?,
+    };
     writer.refuse_paused().map_err(|e| at_index(spec, e))?;
     let mut sources = Vec::new();
     let reprocess = match arguments.reprocess {
@@ -81,7 +91,7 @@ async fn load(
         let start = Start::of(spec, source, &writer, &fingerprint).await?;
         let record_first_scan = start.is_first();
         let start = Start { reprocess, allow_deletes: arguments.allow_deletes, ..start };
-        sources.push(SourceRun { source: compose::source(source, start)?, record_first_scan });
+        sources.push(SourceRun { source: compose::source(source, start)?, record_first_scan, once: true });
     }
     let lookup = writer.lookup();
     let mut with_dead_letters = compose::with_dead_letters(spec, &mut writer)?;

@@ -20,7 +20,7 @@ pub(crate) async fn run(file: &Path, format: Format) -> Result<Exit, Failure> {
     open_index(&spec, file).await?;
     let cancel = CancellationToken::new();
     let watch =
-        tokio::spawn(Signals::take()?.watch(cancel.clone(), "stopping: what has begun is being finished"));
+        tokio::spawn(Signals::take()?.watch(cancel.clone(), || "stopping: what has begun is being finished"));
     let opened = Upkeep::open(&spec.index.path, &spec.name, options(&spec)).await;
     let mut upkeep = opened.map_err(|e| at_index(&spec, e))?;
     // The second signal ends the watch. What is cut off then is discarded by the next claim, or finished

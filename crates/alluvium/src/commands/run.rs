@@ -15,6 +15,7 @@ use crate::results::RunResult;
 use crate::signals::{Ending, Signals};
 
 mod daemon;
+mod delegated;
 mod health;
 mod preparer;
 
@@ -23,7 +24,7 @@ pub(crate) async fn run(arguments: &cli::Run, format: Format) -> Result<Exit, Fa
     let cancel = CancellationToken::new();
     let signals = Signals::take()?;
     let ending = signals.ending();
-    let watch = tokio::spawn(signals.watch(cancel.clone(), "stopping: what is in flight may finish"));
+    let watch = tokio::spawn(signals.watch(cancel.clone(), || "stopping: what is in flight may finish"));
     let outcome = tokio::select! {
         biased;
         outcome = Box::pin(serve(&spec, arguments, cancel)) => outcome?,

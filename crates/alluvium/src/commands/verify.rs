@@ -25,7 +25,7 @@ const MOST: u64 = 10_000;
 pub(crate) async fn run(arguments: &cli::Verify, format: Format) -> Result<Exit, Failure> {
     let spec = read_pipeline(&arguments.pipeline.pipeline)?;
     let cancel = CancellationToken::new();
-    let signals = tokio::spawn(Signals::take()?.watch(cancel.clone(), "stopping"));
+    let signals = tokio::spawn(Signals::take()?.watch(cancel.clone(), || "stopping"));
     let outcome = tokio::select! {
         biased;
         outcome = Box::pin(look(&spec, arguments)) => outcome,

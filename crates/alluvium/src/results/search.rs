@@ -4,10 +4,10 @@ use alluvium_core::ledger::Record;
 use alluvium_index::SearchPlan;
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The record that a result is of.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(crate) struct LiveShort {
     /// Its sequence number.

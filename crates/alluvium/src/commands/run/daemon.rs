@@ -4,22 +4,28 @@
 //! person steps in (rollback, resume, erase: the round's picture of the index is wrong then), until
 //! something fails, or until a signal. What a round had in flight is not lost: the next one finds it in
 //! the sources again. The writer's lock is held from the first round to the last.
+//!
+//! Others of this machine may ask it for a backfill, over the [`control`](crate::control) socket. That is a
+//! round of its own ([`delegated`](super::delegated)).
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use alluvium_config::PipelineSpec;
+use alluvium_config::{PipelineSpec, SourceSpec};
+use alluvium_connect::filesystem::Reprocess;
 use alluvium_core::extract::Extractor;
-use alluvium_core::hash::Sha256;
 use alluvium_extract::WorkerPool;
 use alluvium_index::{ErrorKind, IndexError, Writer};
 use alluvium_runtime::{FollowEnd, InFlight, NoProgress, Pipeline, RunError, SourceRun};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::delegated::{Chosen, Delegated, Identity};
 use super::health::Told;
 use super::{Pause, wait};
 use crate::cli::Role;
 use crate::compose::{self, Shape, Start, at_index};
+use crate::control::{Asked, Control};
 use crate::failure::{Exit, Failure};
 
 /// How often a daemon that is paused, or stands by, looks whether it may go on.
@@ -40,7 +46,24 @@ pub(super) async fn serve(
     }
     let fingerprint = shape.fingerprint.pipeline(&extractor.components());
     let Some(writer) = open(spec, &shape, standby, &cancel).await? else { return Ok(Vec::new()) };
-    Daemon { spec, role, shape, extractor, fingerprint, writer, cancel }.rounds().await
+    let (control, inbox) = listen(spec).unzip();
+    let (config_hash, delegated) = (spec.config_hash(), Delegated::of(inbox));
+    let identity = Identity { spec, role, fingerprint, config_hash };
+    let outcome = Daemon { spec, shape, extractor, identity, writer, delegated, cancel }.rounds().await;
+    if let Some(control) = control {
+        control.close().await;
+    }
+    outcome
+}
+
+/// A daemon that can't be asked for anything does all else.
+fn listen(spec: &PipelineSpec) -> Option<(Control, mpsc::Receiver<Asked>)> {
+    let listening = Control::listen(&spec.index.path);
+    listening
+        .inspect_err(
+            |error| tracing::warn!(%error, "there is no control socket: no backfill beside this daemon"),
+        )
+        .ok()
 }
 
 /// Opens the writer. An index of another generation is waited for: a person may promote ours, or put its
@@ -81,11 +104,11 @@ async fn open(
 
 struct Daemon<'s> {
     spec: &'s PipelineSpec,
-    role: Role,
     shape: Shape,
     extractor: Arc<WorkerPool>,
-    fingerprint: Sha256,
+    identity: Identity<'s>,
     writer: Writer,
+    delegated: Delegated,
     cancel: CancellationToken,
 }
 
@@ -95,15 +118,26 @@ impl Daemon<'_> {
         tracing::info!(pipeline = %self.spec.name, index = self.spec.index.path.written(), "following");
         while self.until_resumed().await? {
             match Box::pin(self.round()).await {
-                Ok(FollowEnd::Drained { slow }) => return Ok(slow),
+                Ok(FollowEnd::Loaded { report, slow }) => {
+                    self.delegated.complete(*report, self.writer.head());
+                    if self.cancel.is_cancelled() {
+                        return Ok(slow);
+                    }
+                    continue;
+                }
+                Ok(FollowEnd::Drained { slow }) if self.cancel.is_cancelled() => return Ok(slow),
+                // For the sake of a backfill. The head is our own, and is known.
+                Ok(FollowEnd::Drained { .. }) => continue,
                 Ok(FollowEnd::Ended) => return Ok(Vec::new()),
                 Ok(FollowEnd::Superseded) => {
                     tracing::info!("somebody else has published; starting over from the newest record");
+                    self.delegated.again();
                     pause.reset();
                 }
                 Err(failure) if self.cancel.is_cancelled() => return Err(failure),
                 Err(failure) => {
-                    if !pause.after(&failure, &self.cancel).await {
+                    // Where a backfill was asked for, its sources are as likely to be what is wrong.
+                    if !self.delegated.fail(&failure) && !self.wait_after(&failure, &mut pause).await {
                         break;
                     }
                 }
@@ -112,6 +146,17 @@ impl Daemon<'_> {
             self.renew().await?;
         }
         Ok(Vec::new())
+    }
+
+    /// Waits after a failure, but not while somebody asks for a backfill; false when told to end meanwhile.
+    async fn wait_after(&mut self, failure: &Failure, pause: &mut Pause) -> bool {
+        if self.delegated.is_next() {
+            return true;
+        }
+        tokio::select! {
+            goes_on = pause.after(failure, &self.cancel) => goes_on,
+            () = self.delegated.arrive(&self.identity) => true,
+        }
     }
 
     /// A new round reads its sources again, and standard input can't be.
@@ -133,6 +178,9 @@ impl Daemon<'_> {
         while let Some(head) = self.writer.head().filter(|head| head.paused) {
             if !std::mem::replace(&mut told, true) {
                 tracing::warn!(seq = head.seq, "paused by a rollback; `alluvium resume` lets it go on");
+            }
+            if let Err(paused) = self.writer.refuse_paused() {
+                self.delegated.refuse_all(&at_index(self.spec, paused));
             }
             if !wait(LOOK, &self.cancel).await {
                 return Ok(false);
@@ -160,25 +208,44 @@ impl Daemon<'_> {
         }
     }
 
-    /// What is read: beside preparers what these can't share, and what they have prepared.
-    async fn sources(&self) -> Result<Vec<SourceRun>, Failure> {
-        let alone = self.role == Role::All;
+    /// What is read: beside preparers what these can't share, and what they have prepared. What is chosen is
+    /// read once.
+    async fn sources(&self, chosen: Option<&Chosen>) -> Result<Vec<SourceRun>, Failure> {
+        let alone = self.identity.role == Role::All;
         let mut sources = Vec::new();
         for source in &self.spec.sources {
-            let start = Start::of(self.spec, source, &self.writer, &self.fingerprint).await?;
+            let start = Start::of(self.spec, source, &self.writer, &self.identity.fingerprint).await?;
             if !alone && compose::is_shared(source) {
                 let again = compose::again_source(source, start)?;
-                sources.extend(again.map(|source| SourceRun { source, record_first_scan: false }));
+                sources.extend(again.map(|source| SourceRun {
+                    source,
+                    record_first_scan: false,
+                    once: false,
+                }));
                 continue;
             }
-            let record_first_scan = start.is_first();
-            let source = compose::following(self.spec, source, start)?;
-            sources.push(SourceRun { source, record_first_scan });
+            sources.push(self.source(source, start, chosen)?);
         }
         if !alone {
             sources.push(self.prepared()?);
         }
         Ok(sources)
+    }
+
+    fn source(
+        &self,
+        source: &SourceSpec,
+        start: Start,
+        chosen: Option<&Chosen>,
+    ) -> Result<SourceRun, Failure> {
+        let record_first_scan = start.is_first();
+        let Some(chosen) = chosen.filter(|chosen| chosen.sources.contains(source.name.expose())) else {
+            let source = compose::following(self.spec, source, start)?;
+            return Ok(SourceRun { source, record_first_scan, once: false });
+        };
+        let reprocess = if chosen.reprocess_all { Reprocess::All } else { Reprocess::Changed };
+        let start = Start { reprocess, allow_deletes: chosen.allow_deletes, ..start };
+        Ok(SourceRun { source: compose::source(source, start)?, record_first_scan, once: true })
     }
 
     fn prepared(&self) -> Result<SourceRun, Failure> {
@@ -187,11 +254,13 @@ impl Daemon<'_> {
         let positions = positions.map(|checkpoint| checkpoint.partitions.clone()).unwrap_or_default();
         let record_first_scan = positions.is_empty();
         let source = compose::prepared_source(self.spec, &self.shape.fingerprint, positions)?;
-        Ok(SourceRun { source, record_first_scan })
+        Ok(SourceRun { source, record_first_scan, once: false })
     }
 
     async fn round(&mut self) -> Result<FollowEnd, Failure> {
-        let sources = self.sources().await?;
+        let (chosen, progress) = self.delegated.begin().unzip();
+        let sources = self.sources(chosen.as_ref()).await?;
+        let end = self.cancel.child_token();
         let lookup = self.writer.lookup();
         let mut writer = compose::with_dead_letters(self.spec, &mut self.writer)?;
         let pipeline = Pipeline {
@@ -201,13 +270,24 @@ impl Daemon<'_> {
             model: self.shape.model.clone(),
             lookup,
             writer: &mut writer,
-            fingerprint: self.fingerprint.clone(),
+            fingerprint: self.identity.fingerprint.clone(),
             settings: compose::settings(self.spec),
-            progress: Arc::new(NoProgress),
-            cancel: self.cancel.clone(),
+            progress: progress.unwrap_or_else(|| Arc::new(NoProgress)),
+            cancel: end.clone(),
         };
         let told = Arc::new(Told::new(Some(self.spec.index.path.expose().clone())));
-        Ok(alluvium_runtime::follow(pipeline, super::follow_settings(self.spec), told).await?)
+        let follow = alluvium_runtime::follow(pipeline, super::follow_settings(self.spec), told);
+        let mut follow = std::pin::pin!(follow);
+        loop {
+            if self.delegated.is_next() {
+                end.cancel();
+            }
+            tokio::select! {
+                biased;
+                ended = &mut follow => return Ok(ended?),
+                () = self.delegated.arrive(&self.identity) => {}
+            }
+        }
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) async fn serve(spec: &PipelineSpec, cancel: CancellationToken) -> Res
         };
         let told = Arc::new(Told::new(None));
         match alluvium_runtime::follow(pipeline, follow_settings(spec), told).await.map_err(Failure::from) {
-            Ok(FollowEnd::Drained { slow }) => return Ok(slow),
+            Ok(FollowEnd::Drained { slow } | FollowEnd::Loaded { slow, .. }) => return Ok(slow),
             Ok(FollowEnd::Ended | FollowEnd::Superseded) => break,
             Err(failure) if cancel.is_cancelled() => return Err(failure),
             Err(failure) => {
@@ -68,6 +68,6 @@ fn check_sources(spec: &PipelineSpec) -> Result<(), Failure> {
 }
 
 fn sources(spec: &PipelineSpec) -> Result<Vec<SourceRun>, Failure> {
-    let run = |source| SourceRun { source, record_first_scan: false };
+    let run = |source| SourceRun { source, record_first_scan: false, once: false };
     Ok(compose::shared_sources(spec)?.into_iter().map(run).collect())
 }
