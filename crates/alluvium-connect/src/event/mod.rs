@@ -287,4 +287,6 @@ fn shorten(text: &str) -> String {
 }
 
 #[cfg(test)]
+mod mutated;
+#[cfg(test)]
 mod tests;
