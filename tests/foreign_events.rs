@@ -58,14 +58,13 @@ fn quarantine(world: &World) -> Vec<Value> {
 fn cloudevents_of_both_modes_become_documents() {
     let types = |upsert: &str| {
         format!(
-            "format = \"cloudevents\"\n[source.cloudevents]\nupsert = [{upsert}]\n\
+            "format = \"cloudevents\"\ndead_letter_topic = \"refused\"\n[source.cloudevents]\nupsert = [{upsert}]\n\
              delete = [\"com.example.page.removed\"]"
         )
     };
     let (broker, world) = world(&types("\"com.example.page.saved\""));
-    let saved = |text: &str| {
-        json!({ "type": "com.example.page.saved", "datacontenttype": "text/markdown", "data": text })
-    };
+    broker.create_topic("refused", 1);
+    let saved = |text: &str| json!({ "type": "com.example.page.saved", "datacontenttype": "text/markdown", "data": text });
     let native = json!({"schema": "alluvium.document_change.v1", "op": "upsert", "id": "board",
         "content": {"text": "The board has met.", "media_type": "text/plain"}, "acl": {"readers": ["group:board"]}});
     send_structured(&broker, "a", saved("The rivers rise."));
@@ -82,6 +81,11 @@ fn cloudevents_of_both_modes_become_documents() {
     assert_eq!(texts(&world, STAFF), ["The lakes freeze.", "The last one.", "The rivers rise."]);
     assert_eq!(texts(&world, &["group:board"]), ["The board has met."]);
 
+    let (text, headers) = &broker.read("refused", 0)[0];
+    let named =
+        ["ce_type", "ce_subject", "alluvium-offset", "alluvium-cause"].map(|name| headers[name].as_str());
+    assert_eq!(named, ["com.example.page.moved", "c", "2", "bad_event"], "a copy has all of its message");
+    assert_eq!(text, b"The seas are calm.");
     let items = quarantine(&world);
     assert_eq!(items.len(), 1, "{items:?}");
     assert_eq!((&items[0]["position"], &items[0]["cause"]), (&json!("documents/0/2"), &json!("bad_event")));
