@@ -300,4 +300,6 @@ fn shorten(text: &str) -> String {
 }
 
 #[cfg(test)]
+mod mutated;
+#[cfg(test)]
 mod tests;
