@@ -18,6 +18,8 @@ mod commands;
 mod daemon;
 mod docs;
 mod events;
+mod foreign_events;
+mod formats;
 mod harness;
 mod hostile;
 mod increments;

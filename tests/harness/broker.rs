@@ -11,7 +11,7 @@ use std::time::Duration;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Headers, Message};
+use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
@@ -144,6 +144,11 @@ impl Broker {
 
     /// Sends records, and waits until the broker has all of them.
     pub(crate) fn send(&self, topic: &str, records: &[Record<'_>]) {
+        self.send_with_headers(topic, &[], records);
+    }
+
+    /// The same, each with these headers.
+    pub(crate) fn send_with_headers(&self, topic: &str, headers: &[(&str, &str)], records: &[Record<'_>]) {
         let producer = self.producer.get_or_init(|| {
             let mut config = self.config();
             config.set("acks", "all").set("message.max.bytes", "40000000").set("linger.ms", "0");
@@ -152,6 +157,10 @@ impl Broker {
         for (partition, key, value) in records {
             let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic);
             (record.partition, record.key, record.payload) = (*partition, *key, *value);
+            let header = |all: OwnedHeaders, (key, value): &(&str, &str)| {
+                all.insert(Header { key, value: Some(*value) })
+            };
+            record.headers = (!headers.is_empty()).then(|| headers.iter().fold(OwnedHeaders::new(), header));
             producer.send(record).map_err(|(error, _)| error).unwrap();
         }
         producer.flush(DEADLINE).unwrap();

@@ -14,12 +14,16 @@ use rdkafka::Message as _;
 
 use crate::client::{self, Consumer};
 use crate::fetch::{noted_message, place};
+use crate::headers::headers;
 use crate::producer::{Outgoing, Producer};
 use crate::settings::{KafkaMode, KafkaSpec};
 
-/// The most bytes of a copy; a larger message is copied without its value, one with a large key without both.
+/// The most bytes of a copy; of a larger message value, key or headers are left out.
 const MOST: usize = 900 << 10;
 const MOST_KEY: usize = 32 << 10;
+const MOST_HEADERS: usize = 16 << 10;
+/// Begins the names of our own headers.
+const OURS: &str = "alluvium-";
 
 /// Where the refused messages of a source go.
 #[derive(Debug, Clone)]
@@ -103,25 +107,34 @@ fn read_all(spec: &KafkaSpec, letters: Vec<Letter>) -> Result<Vec<Outgoing>, Sou
 /// copy without key and value.
 fn copy_of(consumer: &Consumer, spec: &KafkaSpec, letter: Letter) -> Result<Outgoing, SourceError> {
     let Letter { document, position, refusal } = letter;
-    let mut headers = vec![
-        ("alluvium-document", document),
-        ("alluvium-cause", refusal.cause.to_string()),
-        ("alluvium-stage", refusal.stage.to_string()),
-        ("alluvium-detail", refusal.detail),
+    let mut ours = vec![
+        ("document", document),
+        ("cause", refusal.cause.to_string()),
+        ("stage", refusal.stage.to_string()),
+        ("detail", refusal.detail),
     ];
     let owned = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
-    let (mut key, mut value) = (None, None);
+    let mut copy = Outgoing::default();
     if let Some((topic, number, offset)) = place(&position) {
-        headers.push(("alluvium-topic", topic.to_owned()));
-        headers.push(("alluvium-partition", number.to_string()));
-        headers.push(("alluvium-offset", offset.to_string()));
-        let both = |message: &rdkafka::message::BorrowedMessage<'_>| {
-            let key = message.key().filter(|key| key.len() <= MOST_KEY);
-            (owned(key), owned(message.payload().filter(|value| value.len() <= MOST)))
+        ours.push(("topic", topic.to_owned()));
+        ours.push(("partition", number.to_string()));
+        ours.push(("offset", offset.to_string()));
+        let all = |message: &rdkafka::message::BorrowedMessage<'_>| Outgoing {
+            key: owned(message.key().filter(|key| key.len() <= MOST_KEY)),
+            value: owned(message.payload().filter(|value| value.len() <= MOST)),
+            headers: theirs(headers(message.headers()).unwrap_or_default()),
         };
-        (key, value) = noted_message(consumer, spec, (topic, number, offset), both)?.unwrap_or_default();
+        copy = noted_message(consumer, spec, (topic, number, offset), all)?.unwrap_or_default();
     }
-    Ok(Outgoing { key, value, headers })
+    copy.headers.extend(ours.into_iter().map(|(name, text)| (format!("{OURS}{name}"), text.into_bytes())));
+    Ok(copy)
+}
+
+/// The headers that a message came with. What another copy of it said of itself is not true of this one.
+fn theirs(headers: Vec<(&str, &[u8])>) -> Vec<(String, Vec<u8>)> {
+    let size: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let kept = headers.into_iter().filter(|(name, _)| size <= MOST_HEADERS && !name.starts_with(OURS));
+    kept.map(|(name, value)| (name.to_owned(), value.to_vec())).collect()
 }
 
 #[async_trait]

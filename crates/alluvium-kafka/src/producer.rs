@@ -18,11 +18,11 @@ const FULL: Duration = Duration::from_millis(10);
 const OVERHEAD: usize = 64 << 10;
 
 /// A message to be written.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) value: Option<Vec<u8>>,
-    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
 }
 
 /// Where a message was written.

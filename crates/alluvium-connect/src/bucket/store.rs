@@ -84,7 +84,7 @@ impl Store {
         Err(match self.breaker.judge(key, trouble, probe) {
             Verdict::Refuse => self.refused(key, trouble, &why),
             Verdict::WaitForObject(times) => Unread::Away(format!(
-                "{} can't be read, {times} times now, though its store answers: {why}",
+                "{} can't be read (attempt {times}), though its store answers: {why}",
                 self.name(key)
             )),
             Verdict::WaitForStore => self.away(&why),

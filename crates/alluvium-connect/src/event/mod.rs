@@ -303,4 +303,6 @@ fn shorten(text: &str) -> String {
 }
 
 #[cfg(test)]
+mod mutated;
+#[cfg(test)]
 mod tests;

@@ -76,7 +76,11 @@ impl PreparedTopic {
 }
 
 fn part_of(key: Option<Vec<u8>>, number: usize, bytes: &[u8]) -> Outgoing {
-    Outgoing { key, value: Some(bytes.to_vec()), headers: vec![(PART, number.to_string())] }
+    Outgoing {
+        key,
+        value: Some(bytes.to_vec()),
+        headers: vec![(PART.to_owned(), number.to_string().into_bytes())],
+    }
 }
 
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, CommitError> {
