@@ -7,6 +7,7 @@
 //!   that is not supported, a reference that leads nowhere) is a refused change of that document.
 //! - An access list that is there and wrong hides the document; it never falls back to the default.
 //! - Both halves of a change have the same version.
+//! - Nothing in an event that others define is an access list, unless the pipeline file names it as one.
 //! - A reference is read beneath the declared folders only ([`ContentRoots`]). While a folder that may hold
 //!   it can't be opened, the event is neither taken nor refused: its source waits.
 
