@@ -28,7 +28,7 @@ pub struct SourceBatch {
     pub seen: u64,
     /// Documents that are as the index knows them.
     pub unchanged: u64,
-    /// Files of a type that is not supported.
+    /// Files of a type that is not supported, and events that leave contents as they are.
     pub skipped: u64,
     /// Progress that is complete once every change so far is committed.
     pub deltas: Vec<CheckpointDelta>,

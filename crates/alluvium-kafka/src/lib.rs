@@ -11,7 +11,8 @@
 //!   events ([`registry`]). What is kept and copied of a refused message are the bytes that were sent.
 //! - librdkafka is never asked to find an offset: partitions are taken at offsets that are numbers.
 //! - Every message is one change: one that is no event, or whose key is not its document's id, is a refused
-//!   change under an id of its own. None is dropped, and none is in the way of the next.
+//!   change under an id of its own. None is dropped, and none is in the way of the next. Where its format
+//!   says that contents stay as they are, it is counted as skipped.
 //! - A partition that another member of the group takes away is not read on, and its offsets are not
 //!   committed any more. What of it is in flight is published all the same: it is older than whatever comes
 //!   after it, the versions of its documents say so, and the checkpoint goes on from where it ends.

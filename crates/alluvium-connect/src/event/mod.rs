@@ -7,6 +7,7 @@
 //!   that is not supported, a reference that leads nowhere) is a refused change of that document.
 //! - An access list that is there and wrong hides the document; it never falls back to the default.
 //! - Both halves of a change have the same version.
+//! - Nothing in an event that others define is an access list, unless the pipeline file names it as one.
 //! - A reference is read beneath the declared folders and buckets only ([`ContentRoots`]). While a folder or a
 //!   store that may hold it can't be had, the event is neither taken nor refused: its source waits.
 

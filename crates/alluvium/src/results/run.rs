@@ -33,7 +33,7 @@ pub(crate) struct DocumentCounts {
     pub(crate) deleted: u64,
     /// Refused.
     pub(crate) quarantined: u64,
-    /// Of types that are not supported.
+    /// Of types that are not supported, and events that leave contents as they are.
     pub(crate) skipped: u64,
 }
 
