@@ -76,10 +76,7 @@ pub(crate) struct Reading {
 }
 
 /// The change of an event. After an error the message is to be read again.
-pub(crate) fn event_change(
-    message: &Received<'_>,
-    reading: &Reading,
-) -> Result<DocumentChange, SourceError> {
+pub(crate) fn event_change(message: &Received<'_>, reading: &Reading) -> Result<DocumentChange, SourceError> {
     let rules = &reading.rules;
     match read(message, reading) {
         Ok(mut change) => {

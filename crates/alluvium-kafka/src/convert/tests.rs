@@ -12,7 +12,11 @@ fn rules() -> EventRules {
 fn converted(key: Option<&[u8]>, value: Option<&[u8]>) -> DocumentChange {
     let time = Timestamp::from_millisecond(1_700_000_000_123).ok();
     let (topic, partition, offset, incarnation) = ("t", 3, 17, "t/3");
-    event_change(&Received { topic, partition, offset, incarnation, key, value, time }, &Reading { rules: rules(), registry: None }).unwrap()
+    event_change(
+        &Received { topic, partition, offset, incarnation, key, value, time },
+        &Reading { rules: rules(), registry: None },
+    )
+    .unwrap()
 }
 
 fn event(op: &str, id: &str, more: &str) -> String {

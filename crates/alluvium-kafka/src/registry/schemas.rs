@@ -119,10 +119,7 @@ impl<'c> Loading<'c> {
         Ok(())
     }
 
-    fn ask(
-        &mut self,
-        path: &[&str],
-    ) -> Result<(Option<String>, String, Vec<RegisteredReference>), Trouble> {
+    fn ask(&mut self, path: &[&str]) -> Result<(Option<String>, String, Vec<RegisteredReference>), Trouble> {
         if Instant::now() > self.until {
             let detail = "it did not come with all that it refers to within 30 seconds";
             return Err(Trouble::Away(detail.to_owned()));

@@ -50,7 +50,12 @@ fn data_becomes_json() {
     // The JSON of Avro's own crate has no bytes: they are put in by hand.
     let schema = PAGE.replace("\"bytes\"", "\"string\"").replace("\"name\": \"Sum\", \"size\": 2", "");
     let schema = schema.replace("{\"type\": \"fixed\", }", "\"string\"");
-    let mut datum = avro(&schema, { let mut page = page(Value::Null); page["raw"] = "r".into(); page["sum"] = "s".into(); page });
+    let mut datum = avro(&schema, {
+        let mut page = page(Value::Null);
+        page["raw"] = "r".into();
+        page["sum"] = "s".into();
+        page
+    });
     let tail = [2, b'r', 2, b's', 0];
     assert!(datum.ends_with(&tail));
     datum.truncate(datum.len() - tail.len());
@@ -77,13 +82,20 @@ fn numbers_keep_their_digits() {
     }
     let long = json!("long");
     assert_eq!(refusal(long.clone(), &[0xff; 11]), "holds a number that is too large");
-    assert_eq!(refusal(long, &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]), "holds a number that is too large");
-    assert_eq!(refusal(json!("int"), &avro("\"long\"", json!(1_i64 << 31))), "holds a number that is too large");
+    assert_eq!(
+        refusal(long, &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]),
+        "holds a number that is too large"
+    );
+    assert_eq!(
+        refusal(json!("int"), &avro("\"long\"", json!(1_i64 << 31))),
+        "holds a number that is too large"
+    );
 }
 
 #[test]
 fn decimals_are_exact() {
-    let decimal = |scale: u64| json!({"type": "bytes", "logicalType": "decimal", "precision": 1000, "scale": scale});
+    let decimal =
+        |scale: u64| json!({"type": "bytes", "logicalType": "decimal", "precision": 1000, "scale": scale});
     let text = |scale, bytes: &[u8]| {
         let mut datum = avro("\"long\"", json!(bytes.len()));
         datum.extend(bytes);
@@ -103,7 +115,10 @@ fn decimals_are_exact() {
     ] {
         assert_eq!(text(scale, &number.to_be_bytes()).unwrap(), json!(expected));
     }
-    assert_eq!(text(0, &[[1].as_slice(), &[0; 20]].concat()).unwrap(), json!(format!("{}", "1461501637330902918203684832716283019655932542976")));
+    assert_eq!(
+        text(0, &[[1].as_slice(), &[0; 20]].concat()).unwrap(),
+        json!(format!("{}", "1461501637330902918203684832716283019655932542976"))
+    );
     assert!(text(0, &[]).is_err() && text(0, &[1; 257]).is_err());
     let fixed = json!({"type": "fixed", "name": "D", "size": 2, "logicalType": "decimal", "precision": 4, "scale": 1});
     assert_eq!(of(fixed, &[0xff, 0xf6]).unwrap(), json!("-1.0"));
@@ -184,7 +199,7 @@ fn the_end_of_the_bytes_is_no_value() {
     assert_eq!(refusal(symbols, &[2]), "holds a symbol that its enum lacks");
     let record = json!({"type": "record", "name": "R", "fields": [
         {"name": "a", "type": {"type": "record", "name": "S", "fields": [{"name": "b", "type": "float"}]}}]});
-    assert_eq!(refusal(record, &f32::NAN.to_le_bytes()), "a.b.holds a number that is not finite");
+    assert_eq!(refusal(record, &f32::NAN.to_le_bytes()), "a.b: holds a number that is not finite");
 }
 
 #[test]
