@@ -115,7 +115,8 @@ fn url(text: &str) -> Result<String, Reason> {
         return Err("must read https://host:port".into());
     }
     let (port, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    if !port.is_empty() && !port.strip_prefix(':').is_some_and(|port| matches!(port.parse::<u16>(), Ok(1..))) {
+    if !port.is_empty() && !port.strip_prefix(':').is_some_and(|port| matches!(port.parse::<u16>(), Ok(1..)))
+    {
         return Err("has a port that is none".into());
     }
     let of_path = |c: char| plain(c) || matches!(c, '/' | '~');

@@ -1,8 +1,7 @@
 //! Questions to a registry.
 //!
 //! `schema_registry_converter` has the frame and the shapes of the answers. The questions are asked here:
-//! its own client reads answers of any size, keeps errors, and tells an unknown schema from a registry that
-//! is in trouble only in the words of a sentence.
+//! its own client reads answers of any size, and takes most trouble of a registry for its last word.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -15,7 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::{SchemaRegistrySpec, Trouble};
 
 /// How long an answer may take.
-const ANSWER: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(3);
 /// The most bytes of an answer: a schema is in it as a JSON string.
 const LARGEST: usize = 4 << 20;

@@ -6,8 +6,9 @@
 //!   do not fit theirs refuse a message. Whatever else keeps a schema from us is the source's to wait for.
 //! - What a message or an answer of the registry may cost is bounded: in bytes, in depth and in time. Kept
 //!   schemas are, too, and refusals of schemas are forgotten soon.
-//! - A registry is trusted with schemas, not with our time and memory. Who may register one there may make
-//!   JSON Schema validation slow.
+//!
+//! Known to be weak: how long a JSON Schema takes to check and how deep that goes is the schema's say. Who may
+//! register one is trusted not to stop us.
 
 mod avro;
 mod client;

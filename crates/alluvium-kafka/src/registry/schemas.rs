@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use schema_registry_converter::schema_registry_common::RegisteredReference;
 
-use super::Trouble;
 use super::client::Client;
 use super::schema::{Reference, Schema};
+use super::{Trouble, shorten};
 
 /// How many schemas are kept at most, and how many bytes of their texts.
 const MOST_KEPT: usize = 1000;
@@ -57,7 +57,7 @@ impl Schemas {
         let mut loading = Loading::of(&mut self.client);
         let schema = match loading.schema(id) {
             Ok(schema) => Ok(Arc::new(schema)),
-            Err(Trouble::Refused(why)) => Err(why),
+            Err(Trouble::Refused(why)) => Err(shorten(&why)),
             Err(trouble) => return Err(trouble),
         };
         let bytes = loading.bytes;
@@ -119,10 +119,7 @@ impl<'c> Loading<'c> {
         Ok(())
     }
 
-    fn ask(
-        &mut self,
-        path: &[&str],
-    ) -> Result<(Option<String>, String, Vec<RegisteredReference>), Trouble> {
+    fn ask(&mut self, path: &[&str]) -> Result<(Option<String>, String, Vec<RegisteredReference>), Trouble> {
         if Instant::now() > self.until {
             let detail = "it did not come with all that it refers to within 30 seconds";
             return Err(Trouble::Away(detail.to_owned()));

@@ -15,7 +15,8 @@ use stand_in::{JSON, StandIn, avro, framed};
 
 const MOST: u64 = 4000;
 const TEXT: &str = r#"{"type": "record", "name": "T", "fields": [{"name": "text", "type": "string"}]}"#;
-const TITLED: &str = r#"{"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}"#;
+const TITLED: &str =
+    r#"{"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}"#;
 
 fn spec(urls: Vec<String>) -> SchemaRegistrySpec {
     SchemaRegistrySpec { urls, credentials: None, ca: None, keys: true }
@@ -65,14 +66,19 @@ fn keys_that_are_texts_are_plain() {
     let stand_in = StandIn::start();
     stand_in.has(1, "AVRO", "\"string\"");
     stand_in.has(2, "AVRO", "\"long\"");
-    stand_in.has(3, "AVRO", r#"{"type": "record", "name": "Key", "fields": [{"name": "id", "type": "long"}]}"#);
+    stand_in.has(
+        3,
+        "AVRO",
+        r#"{"type": "record", "name": "Key", "fields": [{"name": "id", "type": "long"}]}"#,
+    );
     let keyed = registry(&stand_in);
     assert_eq!(keyed.key(&framed(1, &avro("\"string\"", json!("a/b \"c\"")))).unwrap(), b"a/b \"c\"");
     assert_eq!(keyed.key(&framed(2, &avro("\"long\"", json!(7)))).unwrap(), b"7");
     assert_eq!(keyed.key(&framed(3, &avro("\"long\"", json!(7)))).unwrap(), b"{\"id\":7}");
     let error = keyed.key(b"plain").unwrap_err();
     assert!(error.detail.starts_with("the message's key is not framed"), "{error}");
-    let unframed = Registry::new(SchemaRegistrySpec { keys: false, ..spec(vec![stand_in.url()]) }, MOST).unwrap();
+    let unframed =
+        Registry::new(SchemaRegistrySpec { keys: false, ..spec(vec![stand_in.url()]) }, MOST).unwrap();
     assert_eq!(unframed.key(b"plain").unwrap(), b"plain");
 }
 
@@ -87,17 +93,29 @@ fn what_can_never_be_read_is_refused() {
     stand_in.has(6, "AVRO", &format!("{TEXT}{}", " ".repeat(1 << 20)));
     let registry = registry(&stand_in);
     for (bytes, expected) in [
-        (vec![], "the message's value is not framed for a schema registry: a zero byte and four of a schema's id"),
+        (
+            vec![],
+            "the message's value is not framed for a schema registry: a zero byte and four of a schema's id",
+        ),
         (vec![0, 0, 0, 0], "the message's value is not framed"),
         (b"{\"schema\":1}".to_vec(), "the message's value is not framed"),
         (text(99, "T"), "the message's value, schema 99: is not known to the registry (40403)"),
         (text(u32::MAX, "T"), "the message's value, schema 4294967295: is no id of a schema"),
-        (framed(1, &[20, b'a']), "the message's value, schema 1: text.ends in the middle of the value"),
+        (framed(1, &[20, b'a']), "the message's value, schema 1: text: ends in the middle of the value"),
         (framed(1, &[2, b'a', 7, 7]), "the message's value, schema 1: 2 bytes are left behind the value"),
-        (framed(2, b"{\"title\": 7}"), "the message's value, schema 2: does not match: value is not of type \"string\" at \"/title\""),
-        (framed(2, b"{}"), "the message's value, schema 2: does not match: \"title\" is a required property at \"/\""),
+        (
+            framed(2, b"{\"title\": 7}"),
+            "the message's value, schema 2: does not match: value is not of type \"string\" at \"/title\"",
+        ),
+        (
+            framed(2, b"{}"),
+            "the message's value, schema 2: does not match: \"title\" is a required property at \"/\"",
+        ),
         (framed(2, b"{"), "the message's value, schema 2: is no JSON: EOF"),
-        (framed(3, b""), "the message's value, schema 3: is of the type \"PROTOBUF\", which is not read; AVRO and JSON are"),
+        (
+            framed(3, b""),
+            "the message's value, schema 3: is of the type \"PROTOBUF\", which is not read; AVRO and JSON are",
+        ),
         (framed(4, b""), "the message's value, schema 4: is no Avro schema: "),
         (framed(5, b""), "the message's value, schema 5: is no schema: "),
         (framed(6, b""), "the message's value, schema 6: has more than 1048576 bytes"),
@@ -137,7 +155,10 @@ fn a_registry_in_trouble_refuses_nothing() {
     ] {
         stand_in.answers(Some((status, headers, body.to_owned())));
         let why = trouble(&registry, &text(1, "T"));
-        assert!(why.starts_with("schema 1: the schema registry at http://127.0.0.1:") && why.contains(expected), "{why}");
+        assert!(
+            why.starts_with("schema 1: the schema registry at http://127.0.0.1:") && why.contains(expected),
+            "{why}"
+        );
     }
     stand_in.answers(None);
     assert_eq!(read(&registry, &text(1, "T")), json!({"text": "T"}));
@@ -207,8 +228,18 @@ fn schemas_refer_to_others() {
 
     let titled = r#"{"properties": {"page": {"$ref": "page.json"}}}"#;
     stand_in.has_with(2, "JSON", titled, &[("page.json", "p%2Fq r")]);
-    stand_in.has_with(3, "JSON", &titled.replacen('{', "{\"$id\": \"https://x.example/a/b.json\",", 1), &[("page.json", "page")]);
-    stand_in.has_subject("page", "JSON", r##"{"properties": {"title": {"$ref": "title.json#/$defs/t"}}}"##, &[("title.json", "title")]);
+    stand_in.has_with(
+        3,
+        "JSON",
+        &titled.replacen('{', "{\"$id\": \"https://x.example/a/b.json\",", 1),
+        &[("page.json", "page")],
+    );
+    stand_in.has_subject(
+        "page",
+        "JSON",
+        r##"{"properties": {"title": {"$ref": "title.json#/$defs/t"}}}"##,
+        &[("title.json", "title")],
+    );
     stand_in.has_subject("p%252Fq%20r", "JSON", r#"{"properties": {"title": {"type": "string"}}}"#, &[]);
     stand_in.has_subject("title", "JSON", r#"{"$defs": {"t": {"type": "string"}}}"#, &[]);
     for id in [2, 3] {
@@ -274,8 +305,16 @@ fn schemas_that_refer_to_themselves_end() {
         (r##"{"allOf": [{"$ref": "#"}]}"##, "7", true),
         (r##"{"anyOf": [{"$ref": "#"}, {"type": "string"}]}"##, "\"a\"", true),
         (r##"{"not": {"$ref": "#"}}"##, "7", true),
-        (r##"{"$schema": "https://json-schema.org/draft/2020-12/schema", "$dynamicAnchor": "a", "allOf": [{"$dynamicRef": "#a"}]}"##, "7", true),
-        (r##"{"properties": {"next": {"$ref": "#"}}, "required": ["v"]}"##, r#"{"v": 1, "next": {"v": 2}}"#, true),
+        (
+            r##"{"$schema": "https://json-schema.org/draft/2020-12/schema", "$dynamicAnchor": "a", "allOf": [{"$dynamicRef": "#a"}]}"##,
+            "7",
+            true,
+        ),
+        (
+            r##"{"properties": {"next": {"$ref": "#"}}, "required": ["v"]}"##,
+            r#"{"v": 1, "next": {"v": 2}}"#,
+            true,
+        ),
         (r##"{"properties": {"next": {"$ref": "#"}}, "required": ["v"]}"##, r#"{"v": 1, "next": {}}"#, false),
     ] {
         // Whether it can be used at all is the validator's business.

@@ -86,8 +86,19 @@ async fn framed_values_are_events() {
     assert_eq!(
         read.verbs,
         [
-            "a=one", "a=two", "b=three", refused, refused, refused, refused, refused, refused, refused,
-            "? too_large", "a delete", "c=last"
+            "a=one",
+            "a=two",
+            "b=three",
+            refused,
+            refused,
+            refused,
+            refused,
+            refused,
+            refused,
+            refused,
+            "? too_large",
+            "a delete",
+            "c=last"
         ]
     );
     let Some(ContentChange::Upsert(upsert)) = &read.changes[1].content else { panic!() };
@@ -104,7 +115,10 @@ async fn framed_values_are_events() {
         (10, "max_event_size is 400"),
     ] {
         let detail = detail(&read.changes[number]);
-        assert!(detail.starts_with("topic documents, partition 0, offset") && detail.contains(expected), "{detail}");
+        assert!(
+            detail.starts_with("topic documents, partition 0, offset") && detail.contains(expected),
+            "{detail}"
+        );
     }
 }
 
@@ -129,8 +143,7 @@ async fn captured_rows_come_in_avro() {
         let text = [&[u8::try_from(body.len() * 2).unwrap()], body.as_bytes()].concat();
         [&[2, id * 2, 2][..], &text, &[4, 0x04, 0xe2]].concat()
     };
-    let envelope =
-        |before: &[u8], after: &[u8], op: u8| framed(2, &[before, after, &[2, op, 0]].concat());
+    let envelope = |before: &[u8], after: &[u8], op: u8| framed(2, &[before, after, &[2, op, 0]].concat());
     let (first, second) = (keyed(7), keyed(8));
     send_all(
         &broker,
@@ -190,18 +203,27 @@ async fn a_registry_that_is_away_is_waited_for() {
             match tokio::time::timeout(DEADLINE, source.next(ROOM)).await.unwrap() {
                 Ok(batch) => read.take(batch.unwrap()),
                 Err(SourceError::Unavailable { message, .. }) => {
-                    assert!(message.contains(&format!("schema 2: the schema registry at {}", stand_in.url())), "{message}");
+                    assert!(
+                        message.contains(&format!("schema 2: the schema registry at {}", stand_in.url())),
+                        "{message}"
+                    );
                     assert!(message.contains(&format!("answers {status}")), "{message}");
                     away += 1;
                 }
                 Err(error) => panic!("{error}"),
             }
         }
-        assert_eq!((read.verbs.join(" "), read.position("documents/0")), ("a=text b=text".to_owned(), Some(2)));
+        assert_eq!(
+            (read.verbs.join(" "), read.position("documents/0")),
+            ("a=text b=text".to_owned(), Some(2))
+        );
     }
     stand_in.answers(None);
     read.follow(&mut source, 4).await;
-    assert_eq!((read.verbs.join(" "), read.position("documents/0")), ("a=text b=text c=text d=text".to_owned(), Some(4)));
+    assert_eq!(
+        (read.verbs.join(" "), read.position("documents/0")),
+        ("a=text b=text c=text d=text".to_owned(), Some(4))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -65,7 +65,8 @@ impl StandIn {
     }
 
     fn put(&self, path: String, kind: &str, schema: &str, references: &[(&str, &str)]) {
-        let reference = |(name, subject): &(&str, &str)| json!({"name": name, "subject": subject, "version": 1});
+        let reference =
+            |(name, subject): &(&str, &str)| json!({"name": name, "subject": subject, "version": 1});
         let references: Vec<_> = references.iter().map(reference).collect();
         let mut answer = json!({"schema": schema, "references": references});
         // Registries do not name what is the usual.

@@ -192,7 +192,10 @@ impl<'d> Walk<'d> {
             self.write(&field.name)?;
             self.raw(":")?;
             self.value(&field.schema, name.namespace(), depth).map_err(|trouble| match trouble {
-                Trouble::Refused(why) => Trouble::Refused(format!("{}.{why}", field.name)),
+                Trouble::Refused(why) => {
+                    let joint = if why.contains(": ") { "." } else { ": " };
+                    Trouble::Refused(format!("{}{joint}{why}", field.name))
+                }
                 trouble => trouble,
             })?;
         }
@@ -237,7 +240,8 @@ impl<'d> Walk<'d> {
                 i64::try_from(*scale).ok().and_then(|scale| logical::decimal(digits, scale))
             }
             Schema::BigDecimal => {
-                let mut inner = Walk { rest: self.bytes()?, json: Json { bytes: Vec::new(), most: 0 }, ..*self };
+                let mut inner =
+                    Walk { rest: self.bytes()?, json: Json { bytes: Vec::new(), most: 0 }, ..*self };
                 let (digits, scale) = (inner.bytes()?, inner.long()?);
                 logical::decimal(digits, scale).filter(|_| inner.rest.is_empty())
             }
