@@ -11,8 +11,8 @@ use crate::health::Health;
 use crate::pipeline::{FollowEnd, FollowSettings, Pipeline};
 use crate::topology;
 
-/// Carries changes from the sources into the index as they come, until all sources have ended, the
-/// pipeline's `cancel` asks for a drain, or somebody else publishes.
+/// Carries changes from the sources into the index as they come, until all sources have ended, those that
+/// are read once have, the pipeline's `cancel` asks for a drain, or somebody else publishes.
 ///
 /// A failure ends the run after what was finished is committed, and is returned, unless committing is what
 /// failed: a failed commit ends it at once, and the caller opens the index anew. A writer that is fenced

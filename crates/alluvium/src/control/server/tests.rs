@@ -61,10 +61,10 @@ fn done(seen: u64) -> Done {
 
 /// What the other side says until it closes.
 async fn said(mut stream: UnixStream) -> String {
-    let mut text = String::new();
-    // One that had no seat may find its words unread.
-    let _ = stream.read_to_string(&mut text).await;
-    text
+    let mut said = Vec::new();
+    // One whose words were not all read hears so after the answer.
+    let _ = stream.read_to_end(&mut said).await;
+    String::from_utf8(said).unwrap()
 }
 
 #[tokio::test]
