@@ -199,8 +199,9 @@ fn what_is_no_event_of_one_document_is_refused() {
         let error = structured_change(attributes.clone()).unwrap_err();
         assert!(error.detail.contains(detail), "{attributes}: {error}");
     }
-    let with: fn(&'static str, &'static [u8]) -> [(&'static str, &'static [u8]); 1] =
-        |name, value| [(name, value)];
+    fn with<'h>(name: &'h str, value: &'h [u8]) -> [(&'h str, &'h [u8]); 1] {
+        [(name, value)]
+    }
     for (headers, detail) in [
         (with("ce_specversion", b"1.1"), "Invalid specversion 1.1"),
         (with("ce_specversion", b"0.3"), "specversion 0.3"),
