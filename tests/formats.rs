@@ -101,7 +101,7 @@ fn shown(change: Option<DocumentChange>) -> String {
     let access = match change.access {
         AccessChange::Declared { acl, .. } => format!("for {}", acl.readers.join(",")),
         AccessChange::Unsaid { default } => format!("unsaid, {}", default.unwrap().readers.join(",")),
-        AccessChange::Unreadable(refusal) => panic!("{refusal}"),
+        AccessChange::Unreadable { refusal, .. } => panic!("{refusal}"),
     };
     let time = change.origin.event_time.map(|time| format!(" at {time}")).unwrap_or_default();
     format!("{}: {content}, {access}{time}", change.doc_id.local())

@@ -34,7 +34,7 @@ impl Reading {
                     content_buckets,
                     max_event_size,
                     schema_registry,
-                } = events.clone();
+                } = (**events).clone();
                 let rules = EventRules::new(spec.name.clone(), default_acl, content_roots, max_event_size)?;
                 let rules = rules.with_buckets(content_buckets, mode.patience())?.of_format(format);
                 let registry = schema_registry.map(|registry| Registry::new(registry, max_event_size));

@@ -33,7 +33,7 @@ pub struct KafkaSpec {
 #[derive(Debug, Clone)]
 pub enum Messages {
     /// Change events.
-    Events(EventsSpec),
+    Events(Box<EventsSpec>),
     /// Documents that preparers have prepared.
     Prepared(PreparedSpec),
 }

@@ -112,3 +112,4 @@ pub(super) fn parse_username(text: Text<'_>) -> Result<Value<String>, ConfigErro
         name if name.chars().any(char::is_control) => Err("holds a control character".into()),
         name => Ok(name.to_owned()),
     })
+}

@@ -113,11 +113,7 @@ fn what_is_refused_beside_a_change_is_quarantined_unless_it_came_too_late() {
         let silent = AccessChange::Unsaid { default: None };
         (change(refusal(), silent), refused.refusal)
     };
-    let folded = |content| Folded {
-        changes: vec![change(content, declared("g"))],
-        refused: vec![beside()],
-        ..Folded::default()
-    };
+    let folded = |content| Folded { changes: vec![change(content, declared("g"))], refused: vec![beside()] };
     let both = plan(folded(delete), &served(), &context()).unwrap();
     assert_eq!(
         (both.quarantine.len(), both.counts.total().quarantined, both.counts.total().deleted),

@@ -89,7 +89,7 @@ async fn a_folder_of_contents_that_goes_away_is_waited_for() {
     let (there, away) = (folder.path().join("shelf"), folder.path().join("elsewhere"));
     std::fs::create_dir(&there).unwrap();
     let spec = KafkaSpec {
-        messages: Messages::Events(EventsSpec { content_roots: vec![there.clone()], ..events() }),
+        messages: Messages::Events(Box::new(EventsSpec { content_roots: vec![there.clone()], ..events() })),
         ..spec(&broker)
     };
     let mut source = source(&spec, KafkaMode::Follow, &Checkpoint::default());

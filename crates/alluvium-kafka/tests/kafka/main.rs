@@ -44,7 +44,7 @@ fn spec(broker: &Broker) -> KafkaSpec {
         connection: connection(broker),
         topics: vec![TOPIC.to_owned()],
         group: "readers".to_owned(),
-        messages: Messages::Events(events()),
+        messages: Messages::Events(Box::new(events())),
         offset_lost: OffsetLost::Stop,
     }
 }

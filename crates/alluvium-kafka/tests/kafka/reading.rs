@@ -196,7 +196,7 @@ async fn messages_are_tried_again_where_they_still_are() {
         again(0, "nowhere"),
     ];
     let spec = KafkaSpec {
-        messages: Messages::Events(EventsSpec { max_event_size: 1000, ..events() }),
+        messages: Messages::Events(Box::new(EventsSpec { max_event_size: 1000, ..events() })),
         ..spec(&broker)
     };
     let mut source = wanting(&spec, KafkaMode::Backfill, &first.checkpoint, wanted);

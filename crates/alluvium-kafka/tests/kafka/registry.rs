@@ -33,7 +33,7 @@ fn framed_spec(broker: &Broker, stand_in: &StandIn, events: EventsSpec) -> Kafka
     let keys = !matches!(events.format, EventFormat::DocumentChange);
     let registry = SchemaRegistrySpec { urls: vec![stand_in.url()], credentials: None, ca: None, keys };
     let events = EventsSpec { schema_registry: Some(registry), ..events };
-    KafkaSpec { messages: Messages::Events(events), ..spec(broker) }
+    KafkaSpec { messages: Messages::Events(Box::new(events)), ..spec(broker) }
 }
 
 fn send_all(broker: &Broker, messages: &[(&[u8], Option<Vec<u8>>)]) {

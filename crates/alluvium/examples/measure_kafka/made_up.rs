@@ -44,14 +44,14 @@ pub(crate) fn source(broker: &str, topic: &str, group: &str) -> Result<KafkaSpec
         connection: connection(broker),
         topics: vec![topic.to_owned()],
         group: group.to_owned(),
-        messages: Messages::Events(EventsSpec {
+        messages: Messages::Events(Box::new(EventsSpec {
             format: EventFormat::DocumentChange,
             default_acl: Some(Acl { readers: vec!["group:all".to_owned()], ..Acl::default() }),
             content_roots: vec![],
             content_buckets: vec![],
             max_event_size: 1 << 20,
             schema_registry: None,
-        }),
+        })),
         offset_lost: OffsetLost::Stop,
     })
 }

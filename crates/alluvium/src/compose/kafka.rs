@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alluvium_config::{
-    CloudEventSettings, ColumnSettings, ConnectionSettings, CredentialSettings, EventFormat, IdentitySettings,
-    KafkaSettings, PipelineSpec, PreparedSettings, RegistrySettings, SaslMechanism, SaslSettings, SourceKind,
-    SourceSpec, TlsSettings,
+    CloudEventSettings, ColumnSettings, ConnectionSettings, CredentialSettings, EventFormat,
+    IdentitySettings, KafkaSettings, PipelineSpec, PreparedSettings, RegistrySettings, SaslMechanism,
+    SaslSettings, SourceKind, SourceSpec, TlsSettings,
 };
 use alluvium_connect::event::{self, Again};
 use alluvium_core::clock::SystemClock;
@@ -145,7 +145,7 @@ pub(crate) fn kafka_spec(spec: &SourceSpec, settings: &KafkaSettings) -> KafkaSp
         connection: connection_of(&settings.connection),
         topics: all_exposed(&settings.topics),
         group: settings.group.expose().clone(),
-        messages: Messages::Events(EventsSpec {
+        messages: Messages::Events(Box::new(EventsSpec {
             format: match &settings.format {
                 EventFormat::DocumentChange => event::EventFormat::DocumentChange,
                 EventFormat::Debezium(columns) => event::EventFormat::Debezium(Box::new(columns_of(columns))),
@@ -157,7 +157,7 @@ pub(crate) fn kafka_spec(spec: &SourceSpec, settings: &KafkaSettings) -> KafkaSp
             content_buckets: settings.content_buckets.iter().map(bucket_of).collect(),
             max_event_size: settings.max_event_size,
             schema_registry: settings.schema_registry.as_deref().map(registry_of),
-        }),
+        })),
         offset_lost: offset_lost_of(settings.offset_lost),
     }
 }
