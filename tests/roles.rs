@@ -283,6 +283,7 @@ fn twenty_thousand_changes_survive_deaths_of_everybody() {
             // Most die, some leave.
             Some(process) if random.below(3) > 0 => drop(process),
             Some(mut process) => {
+                process.until_it_hears();
                 process.signal("TERM");
                 process.end().expect(0);
             }

@@ -68,6 +68,18 @@ impl Process {
         assert!(sent.status.success() || self.is_over(), "{sent:?}");
     }
 
+    /// Waits until it hears SIGTERM, which one that has just started simply dies of, or is over.
+    pub(crate) fn until_it_hears(&mut self) {
+        const TERM: u64 = 1 << 14;
+        let status = format!("/proc/{}/status", self.child().id());
+        poll("handler of SIGTERM", || {
+            let status = std::fs::read_to_string(&status).unwrap_or_default();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0");
+            let hears = u64::from_str_radix(caught.trim(), 16).unwrap() & TERM != 0;
+            (hears || self.is_over()).then_some(())
+        });
+    }
+
     /// Closes its stdin, waits for its end, and says how that was.
     pub(crate) fn end(mut self) -> Run {
         let child = self.child.take().unwrap();
