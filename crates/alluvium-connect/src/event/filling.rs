@@ -50,3 +50,19 @@ impl Filling {
         self.batch
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_skipped_is_counted_and_does_not_come_without_end() {
+        let mut filling = Filling::new(Room { bytes: 100, changes: 2 });
+        filling.skip();
+        assert!(!filling.is_full() && filling.is_empty());
+        filling.skip();
+        assert!(filling.is_full());
+        let batch = filling.into_batch();
+        assert_eq!((batch.seen, batch.skipped, batch.changes.len()), (2, 2, 0));
+    }
+}
