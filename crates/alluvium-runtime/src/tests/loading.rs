@@ -94,7 +94,7 @@ async fn one_that_can_not_answer_ends_the_run_and_one_that_is_cut_short_is_not_l
     let run = world.follow(vec![once(source_a), source_b], settings(), paces());
     b.send(Step::Unavailable).await.unwrap();
     b.send(theirs("b", batch(&[("b1", "x")], Some(1)), None)).await.unwrap();
-    world.until_reported("b answers again", |health| health.sources[1].seen == 1).await;
+    world.until_reported("b1 is finished", |health| health.pending as u64 + health.committed == 1).await;
     a.send(Step::Unavailable).await.unwrap();
     assert!(matches!(end_of(run).await, Err(RunError::Source(_))));
     assert_eq!(world.committed(), ["b1=x"], "what is finished is committed");
