@@ -266,7 +266,8 @@ impl Planner<'_> {
         // An older list says nothing of what is wrong now; the one that is in force does.
         let policy = self.known.policy.as_ref();
         let in_force = matches!(&change.access,
-            AccessChange::Declared { acl, .. } if policy.is_some_and(|policy| policy.acl == *acl));
+            AccessChange::Declared { acl, .. }
+                if policy.is_some_and(|policy| policy.acl == *acl && !policy.acl_unreadable));
         let access_good = deleted
             || matches!(access, AccessVerdict::Set { .. })
             || (in_force && *access == AccessVerdict::Keep);
@@ -396,10 +397,12 @@ fn obey(policy: &mut Option<Policy>, access: &AccessVerdict) {
         AccessVerdict::Hide { version, .. } if !Fault::GuardKeepsUnreadable.is_on() => {
             // A file's list has no version, and must not make what an event said look old.
             let known = policy.as_ref().map(|p| &p.acl_version);
-            let version = known.filter(|_| version.kind == VersionKind::Observed).unwrap_or(version);
+            let is_observed = version.kind == VersionKind::Observed;
+            let version = known.filter(|_| is_observed).unwrap_or(version);
             set_acl(policy, Acl::nobody(), version.clone());
             if let Some(policy) = policy {
-                policy.acl_unreadable = true;
+                // The grant that it hides, come again, is no list of its own version.
+                policy.acl_unreadable = !is_observed;
             }
         }
         _ => {}

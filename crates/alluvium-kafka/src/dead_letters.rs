@@ -22,6 +22,8 @@ use crate::settings::{KafkaMode, KafkaSpec};
 const MOST: usize = 900 << 10;
 const MOST_KEY: usize = 32 << 10;
 const MOST_HEADERS: usize = 16 << 10;
+/// More than the lengths that stand around a header take, so that many empty ones are not nothing.
+const FRAME: usize = 16;
 /// Begins the names of our own headers.
 const OURS: &str = "alluvium-";
 
@@ -132,7 +134,7 @@ fn copy_of(consumer: &Consumer, spec: &KafkaSpec, letter: Letter) -> Result<Outg
 
 /// The headers that a message came with. What another copy of it said of itself is not true of this one.
 fn theirs(headers: Vec<(&str, &[u8])>) -> Vec<(String, Vec<u8>)> {
-    let size: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let size: usize = headers.iter().map(|(name, value)| name.len() + value.len() + FRAME).sum();
     let kept = headers.into_iter().filter(|(name, _)| size <= MOST_HEADERS && !name.starts_with(OURS));
     kept.map(|(name, value)| (name.to_owned(), value.to_vec())).collect()
 }

@@ -94,8 +94,8 @@ impl KafkaMode {
     /// How long one object that can't be read may hold it up.
     pub(crate) fn patience(self) -> Patience {
         match self {
-            Self::Backfill | Self::Again => Patience::Once,
-            Self::Follow | Self::Share | Self::Alone => Patience::Following,
+            Self::Backfill => Patience::Once,
+            Self::Follow | Self::Share | Self::Again | Self::Alone => Patience::Following,
         }
     }
 }

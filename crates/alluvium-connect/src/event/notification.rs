@@ -105,6 +105,10 @@ impl Record {
             return Ok(None);
         }
         let key = self.key()?;
+        // What stands for a folder in a browser of buckets.
+        if key.ends_with('/') {
+            return Ok(None);
+        }
         let bucket = &self.s3.bucket.name;
         let id = format!("{bucket}/{key}");
         let event = if name.starts_with("ObjectCreated:") {

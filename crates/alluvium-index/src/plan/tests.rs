@@ -145,8 +145,19 @@ fn a_list_without_a_version_that_can_not_be_read_leaves_that_of_the_one_before()
     let bad = change(PreparedContent::Unsaid, unreadable(Version::observed()));
     let hidden = planned(vec![bad], &facts, &context()).unwrap();
     let policies: Vec<_> = hidden.policies.iter().map(|row| row.policy().unwrap()).collect();
-    let nobody = Policy { acl_unreadable: true, ..Policy::new(Acl::nobody(), version(5)) };
-    assert_eq!(policies, [nobody], "an older grant that comes again stays older");
+    assert_eq!(policies, [Policy::new(Acl::nobody(), version(5))], "a grant that comes again is not new");
+}
+
+#[test]
+fn an_older_list_that_lets_nobody_in_says_nothing_of_one_that_can_not_be_read() {
+    let mut facts = Facts::default();
+    let nobody = AccessChange::Declared { version: version(4), acl: Acl::nobody() };
+    for access in [unreadable(version(6)), nobody] {
+        let known = HashMap::from([("s/a".to_owned(), facts.clone())]);
+        let plan = planned(vec![change(PreparedContent::Unsaid, access)], &known, &context()).unwrap();
+        apply(&mut facts, plan);
+    }
+    assert!(outcome(&facts).1, "a person is still told");
 }
 
 /// Applies a plan to what is known.

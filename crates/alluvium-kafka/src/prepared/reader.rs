@@ -1,14 +1,12 @@
 //! A message of the topic → a change for the committer.
 
 use alluvium_connect::event::EventError;
-use alluvium_core::access::AclError;
 use alluvium_core::change::{AccessChange, ContentChange, DocumentChange};
 use alluvium_core::document::{Prepared, PreparedContent};
 use alluvium_core::hash::Sha256;
 use alluvium_core::id::SourceName;
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
 use alluvium_core::source::SourceError;
-use alluvium_core::version::Version;
 
 use super::message::{Message, PART, SCHEMA};
 use super::parts::PartReader;
@@ -108,20 +106,17 @@ fn is_vector(vector: &[f32], dimension: usize) -> bool {
     vector.len() == dimension && vector.iter().all(|number| number.is_finite())
 }
 
-/// Lists in the form in which they are compared. One that has none hides the document.
+/// Lists in the form in which they are compared. One that has none hides the document; a default that has none
+/// is no default.
 fn canonical(access: AccessChange) -> AccessChange {
-    let wrong = |version, e: AclError| AccessChange::Unreadable {
-        version,
-        refusal: Refusal::new(Stage::Access, Cause::BadAccessList, e),
-    };
     match access {
-        AccessChange::Unsaid { default: Some(acl) } => match acl.canonical() {
-            Ok(acl) => AccessChange::Unsaid { default: Some(acl) },
-            Err(error) => wrong(Version::observed(), error),
-        },
+        AccessChange::Unsaid { default: Some(acl) } => AccessChange::Unsaid { default: acl.canonical().ok() },
         AccessChange::Declared { version, acl } => match acl.canonical() {
             Ok(acl) => AccessChange::Declared { version, acl },
-            Err(error) => wrong(version, error),
+            Err(error) => {
+                let refusal = Refusal::new(Stage::Access, Cause::BadAccessList, error);
+                AccessChange::Unreadable { version, refusal }
+            }
         },
         access => access,
     }

@@ -151,3 +151,12 @@ fn what_is_no_change_of_one_object_is_refused() {
         assert!(error.detail.contains(detail), "{value}: {error}");
     }
 }
+
+#[test]
+fn what_stands_for_a_folder_is_no_document() {
+    for name in ["ObjectCreated:Put", "ObjectRemoved:Delete"] {
+        for key in ["dir/", "dir%2F"] {
+            assert!(event(one(&record(name, key)).to_string().as_bytes()).unwrap().is_none(), "{name} {key}");
+        }
+    }
+}

@@ -201,6 +201,11 @@ fn admit(request: &BackfillRequest, identity: &Identity<'_>) -> Result<(Chosen, 
         if is_shared { &mut shared } else { &mut sources }.insert(name.clone());
     }
     let by_name = !request.sources.is_empty();
+    // Where nothing is to be read nothing would ever be complete. The settings are the same, so that it is no
+    // client of ours that asks so.
+    if sources.len() + shared.len() < request.sources.len() || sources.is_empty() && shared.is_empty() {
+        return Err(other_settings());
+    }
     if !shared.is_empty() && (by_name || sources.is_empty()) {
         return Err(read_by_preparers(&shared));
     }

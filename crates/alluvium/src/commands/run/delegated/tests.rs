@@ -51,6 +51,7 @@ fn a_daemon_of_another_kind_refuses() {
     ] {
         assert_eq!(code(&other, &alone), (Exit::Usage, "other_settings".to_owned()));
     }
+    assert_eq!(code(&request(&files, &["strange"]), &alone).1, "other_settings");
     let pipe = spec(&[FILES, PIPE]);
     let asked = request(&pipe, &["docs"]);
     assert_eq!(code(&asked, &identity(&pipe, Role::All)), (Exit::Failed, "not_replayable".to_owned()));
