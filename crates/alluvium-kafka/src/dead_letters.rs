@@ -158,3 +158,16 @@ impl<W: IndexWriter + Sync> IndexWriter for DeadLetters<'_, W> {
         self.writer.superseded().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_kept_while_a_broker_takes_them() {
+        let kept = |header: (&'static str, &'static [u8]), number| theirs(vec![header; number]).len();
+        assert_eq!(kept(("a", b"1"), 100), 100);
+        assert_eq!(kept(("", b""), 10_000), 0, "each of them takes room, though it is empty");
+        assert_eq!(kept(("alluvium-cause", b"old"), 1), 0, "what an earlier copy said");
+    }
+}
