@@ -1,10 +1,8 @@
 //! A real broker, alone on a port of this machine, and a producer for it.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -15,15 +13,16 @@ use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use super::server::{DEADLINE, program};
+use super::server::{DEADLINE, Server, program};
 pub(crate) use super::server::{Port, until};
 
 /// A broker with its data in a temporary folder; dropping it kills it.
 pub(crate) struct Broker {
+    /// Before its folder, which goes after it.
+    process: Server,
     folder: tempfile::TempDir,
     port: Port,
     front: Option<Front>,
-    process: Option<Child>,
     producer: OnceLock<BaseProducer>,
 }
 
@@ -50,7 +49,7 @@ impl Broker {
 
     fn start_at(port: Port, front: Option<Front>) -> Self {
         let folder = tempfile::Builder::new().prefix("alluvium-broker-").tempdir().unwrap();
-        let mut broker = Self { folder, port, front, process: None, producer: OnceLock::new() };
+        let mut broker = Self { process: Server::default(), folder, port, front, producer: OnceLock::new() };
         broker.restart();
         broker
     }
@@ -62,30 +61,19 @@ impl Broker {
 
     /// Kills it, as loss of power would; what it has acknowledged is in its files.
     pub(crate) fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().unwrap();
-            process.wait().unwrap();
-        }
+        self.process.kill();
     }
 
     /// Starts it again, over the files that it has.
     pub(crate) fn restart(&mut self) {
-        self.kill();
         let url = format!("tcp://{}", self.port.address());
         let advertised = format!("tcp://{}", self.address());
-        let log = File::create(self.folder.path().join("log")).unwrap();
         let mut command = Command::new(program("nisshi", "ALLUVIUM_BROKER"));
         command.args(["broker", "--listener-url", &url, "--advertised-listener-url", &advertised]);
         command.args(["--storage-engine", "sqlite://nisshi.db", "--silent"]);
         command.args(["--group-initial-rebalance-delay", "0s", "--group-poll-interval", "50ms"]);
-        command
-            .current_dir(self.folder.path())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log);
-        self.process = Some(command.spawn().unwrap());
-        let connect = || TcpStream::connect(self.port.address()).ok();
-        until(|| connect().map(drop), "answer of the broker");
+        command.current_dir(self.folder.path());
+        self.process.start(&mut command, &self.folder.path().join("log"), &self.port.address());
     }
 
     /// Starts it again with nothing in it.
@@ -200,11 +188,5 @@ impl Broker {
             Offset::Offset(offset) => Some(offset),
             _ => None,
         }
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        self.kill();
     }
 }

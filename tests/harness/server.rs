@@ -1,8 +1,9 @@
-//! Servers of tests: where their programs are, their ports, and waiting for them.
+//! Servers of tests: where their programs are, their ports, their processes, and waiting for them.
 
 use std::fs::File;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The longest that anything here may take.
@@ -30,6 +31,35 @@ impl Port {
     /// `host:port`.
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.number)
+    }
+}
+
+/// The process of a server, while it runs; dropping it kills it.
+#[derive(Default)]
+pub(crate) struct Server(Option<Child>);
+
+impl Server {
+    /// Starts it, and waits until it answers at `address`.
+    pub(crate) fn start(&mut self, command: &mut Command, log: &Path, address: &str) {
+        self.kill();
+        let log = File::create(log).unwrap();
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        self.0 = Some(command.spawn().unwrap());
+        until(|| TcpStream::connect(address).ok().map(drop), "answer of the server");
+    }
+
+    /// Kills it, as loss of power would.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut process) = self.0.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 

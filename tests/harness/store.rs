@@ -1,11 +1,9 @@
 //! A real S3-compatible store, alone on a port of this machine, over files that a test writes.
 
-use std::fs::File;
-use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use super::server::{Port, program, until};
+use super::server::{Port, Server, program};
 
 /// The bucket that a store has.
 pub(crate) const BUCKET: &str = "contents";
@@ -14,11 +12,12 @@ pub(crate) const ACCESS_KEY: [&str; 2] = ["tester", "hunter2"];
 
 /// A store with its objects in a temporary folder; dropping it kills it.
 pub(crate) struct Store {
+    /// Before its folder, which goes after it.
+    process: Server,
     folder: tempfile::TempDir,
     port: Port,
     /// Whether requests must be signed.
     signed: bool,
-    process: Option<Child>,
 }
 
 impl Store {
@@ -35,7 +34,7 @@ impl Store {
     fn start_with(signed: bool) -> Self {
         let folder = tempfile::Builder::new().prefix("alluvium-store-").tempdir().unwrap();
         std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
-        let mut store = Self { folder, port: Port::take(), signed, process: None };
+        let mut store = Self { process: Server::default(), folder, port: Port::take(), signed };
         store.restart();
         store
     }
@@ -47,15 +46,11 @@ impl Store {
 
     /// Kills it, as loss of power would.
     pub(crate) fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().unwrap();
-            process.wait().unwrap();
-        }
+        self.process.kill();
     }
 
     /// Starts it again, with the objects that it has.
     pub(crate) fn restart(&mut self) {
-        self.kill();
         let address = self.port.address();
         let (host, port) = address.rsplit_once(':').unwrap();
         let mut command = Command::new(program("s3s-fs", "ALLUVIUM_S3_SERVER"));
@@ -64,10 +59,8 @@ impl Store {
             let [id, secret] = ACCESS_KEY;
             command.args(["--access-key", id, "--secret-key", secret]);
         }
-        let log = File::create(self.folder.path().join(".log")).unwrap();
-        command.arg(self.folder.path()).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        self.process = Some(command.spawn().unwrap());
-        until(|| TcpStream::connect(&address).ok().map(drop), "answer of the store");
+        command.arg(self.folder.path());
+        self.process.start(&mut command, &self.folder.path().join(".log"), &address);
     }
 
     /// The folder that is the bucket.
@@ -85,11 +78,5 @@ impl Store {
     /// Removes an object.
     pub(crate) fn remove(&self, key: &str) {
         std::fs::remove_file(self.bucket().join(key)).unwrap();
-    }
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        self.kill();
     }
 }

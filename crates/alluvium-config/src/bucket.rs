@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::error::{ConfigError, Problem};
+use crate::host::{is_loopback, is_plain, split};
 use crate::reader::{Reader, Text, quote};
 use crate::secret::secret;
 use crate::units::Reason;
@@ -87,7 +88,10 @@ fn parse_endpoint(reader: &Reader<'_>) -> Result<Option<Value<String>>, ConfigEr
     let allow_http = reader.flag("allow_http")?;
     let parse = |text: Text<'_>| text.parse(endpoint);
     let Some(endpoint) = reader.text("endpoint", ENDPOINT)?.map(parse).transpose()? else { return Ok(None) };
-    if endpoint.starts_with("http://") && !allow_http && !is_loopback(&endpoint) {
+    if endpoint.starts_with("http://")
+        && !allow_http
+        && !split(&endpoint).is_some_and(|(_, host, _)| is_loopback(host))
+    {
         let expected = "an https:// endpoint, or allow_http = true, with which contents go in the clear";
         let (expected, found) = (expected.to_owned(), quote(endpoint.written()));
         return Err(reader.error("endpoint", Problem::Wrong { expected, found, nearest: None }));
@@ -96,11 +100,10 @@ fn parse_endpoint(reader: &Reader<'_>) -> Result<Option<Value<String>>, ConfigEr
 }
 
 fn name(text: &str) -> Result<String, Reason> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     match text {
         "" => Err("is empty".into()),
         "." | ".." => Err("is no name".into()),
-        text if !text.chars().all(plain) => Err("holds another character".into()),
+        text if !text.chars().all(is_plain) => Err("holds another character".into()),
         text => Ok(text.to_owned()),
     }
 }
@@ -122,10 +125,9 @@ fn endpoint(text: &str) -> Result<String, Reason> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let rest = rest.ok_or("begins with neither https:// nor http://")?;
     let (host, port) = split_port(rest);
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let numeric = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let numeric = numeric.is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok());
-    if !numeric && (host.is_empty() || !host.chars().all(plain)) {
+    if !numeric && (host.is_empty() || !host.chars().all(is_plain)) {
         return Err("has no host, or more than host and port; an IPv6 address stands in brackets".into());
     }
     match port.map(str::parse::<u16>) {
@@ -140,10 +142,4 @@ fn split_port(rest: &str) -> (&str, Option<&str>) {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
         _ => (rest, None),
     }
-}
-
-fn is_loopback(endpoint: &str) -> bool {
-    let (host, _) = split_port(endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest));
-    let host = host.trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -16,6 +16,7 @@ mod cloudevents;
 mod columns;
 mod env;
 mod error;
+mod host;
 mod kafka;
 mod parse;
 mod places;

@@ -1,6 +1,5 @@
 //! The registry of the schemas that messages were written with.
 
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -8,6 +7,7 @@ use serde::Serialize;
 use super::parse_list;
 use super::security::parse_username;
 use crate::error::{ConfigError, Problem};
+use crate::host::{is_loopback, is_plain, split};
 use crate::reader::Reader;
 use crate::secret::secret;
 use crate::source::local_path;
@@ -87,21 +87,9 @@ fn parse_credentials(
 /// Whether nobody between us and it can listen.
 fn is_private(url: &str) -> bool {
     match split(url) {
-        Some(("http", host, _)) => {
-            host == "localhost" || host.parse().is_ok_and(|host: IpAddr| host.is_loopback())
-        }
+        Some(("http", host, _)) => is_loopback(host),
         _ => true,
     }
-}
-
-/// Scheme, host without brackets, and what follows it.
-fn split(url: &str) -> Option<(&str, &str, &str)> {
-    let (scheme, rest) = url.split_once("://")?;
-    let (host, rest) = match rest.strip_prefix('[') {
-        Some(rest) => rest.split_once(']')?,
-        None => rest.split_at(rest.find([':', '/']).unwrap_or(rest.len())),
-    };
-    Some((scheme, host, rest))
 }
 
 fn url(text: &str) -> Result<String, Reason> {
@@ -109,8 +97,7 @@ fn url(text: &str) -> Result<String, Reason> {
     if !matches!(scheme, "http" | "https") {
         return Err("must begin with https:// or http://".into());
     }
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let named = !host.is_empty() && host.chars().all(plain);
+    let named = !host.is_empty() && host.chars().all(is_plain);
     if !named && host.parse::<std::net::Ipv6Addr>().is_err() {
         return Err("must read https://host:port".into());
     }
@@ -119,7 +106,7 @@ fn url(text: &str) -> Result<String, Reason> {
     {
         return Err("has a port that is none".into());
     }
-    let of_path = |c: char| plain(c) || matches!(c, '/' | '~');
+    let of_path = |c: char| is_plain(c) || matches!(c, '/' | '~');
     if !path.chars().all(of_path) || path.split('/').any(|part| matches!(part, "." | "..")) {
         return Err("has a path with other characters than letters, digits, '-', '_', '.' and '~'".into());
     }
