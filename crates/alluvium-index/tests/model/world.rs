@@ -3,7 +3,8 @@
 mod compare;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ use tokio::sync::OnceCell;
 use super::op::{DOCUMENTS, Edit, Event, EventChange, Op, PRINCIPALS, Source, points};
 use super::oracle::{DEFAULT_LIST, Folder, Oracle, Row, id};
 use super::source;
-use crate::common::{Ask, copy, fingerprint, sorted};
+use crate::common::{Ask, fingerprint, sorted};
 
 /// Records that change something and that are kept.
 const KEPT: u64 = 5;
@@ -54,6 +55,30 @@ pub struct World {
     steps: usize,
     /// Records that were searched.
     searched: usize,
+}
+
+/// A world at rest.
+struct Made {
+    files: Vec<(PathBuf, Vec<u8>)>,
+    oracle: Oracle,
+    log: Vec<Event>,
+    tree: Folder,
+    acknowledged: usize,
+}
+
+/// Every file beneath a folder, by its path there.
+fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for item in fs::read_dir(folder).unwrap() {
+        let item = item.unwrap();
+        let name = PathBuf::from(item.file_name());
+        if item.file_type().unwrap().is_dir() {
+            found.extend(files(&item.path()).into_iter().map(|(path, bytes)| (name.join(path), bytes)));
+        } else {
+            found.push((name, fs::read(item.path()).unwrap()));
+        }
+    }
+    found
 }
 
 /// How a step of a process ended.
@@ -118,9 +143,10 @@ impl World {
         }
     }
 
-    /// An index that holds every document. It is made once and copied.
+    /// An index that holds every document. It is made once and copied; its files are kept in memory, since
+    /// nobody takes away the folder of what lives as long as the process.
     pub async fn settled() -> Self {
-        static MADE: OnceCell<World> = OnceCell::const_new();
+        static MADE: OnceCell<Made> = OnceCell::const_new();
         let made = MADE.get_or_init(|| async {
             let mut world = Self::bare();
             for document in 0..DOCUMENTS {
@@ -132,17 +158,28 @@ impl World {
             world.scan().await.unwrap();
             world.compare().await.unwrap();
             world.writer = None;
-            world
+            Made {
+                files: files(world.root()),
+                oracle: world.oracle,
+                log: world.log,
+                tree: world.tree,
+                acknowledged: world.acknowledged,
+            }
         });
         let made = made.await;
         let world = Self {
             oracle: made.oracle.clone(),
             log: made.log.clone(),
             tree: made.tree.clone(),
+            acknowledged: made.acknowledged,
             ..Self::bare()
         };
-        copy(made.root(), world.root());
-        Self { acknowledged: made.acknowledged, ..world }
+        for (path, bytes) in &made.files {
+            let place = world.root().join(path);
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            fs::write(place, bytes).unwrap();
+        }
+        world
     }
 
     fn root(&self) -> &Path {
