@@ -1,4 +1,4 @@
-//! What the index knows of the documents of a batch: one look-up a table, by key.
+//! What the index knows of the documents of a batch, and where: one look-up a table, by key.
 
 use std::collections::HashMap;
 
@@ -8,32 +8,38 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Result;
 use crate::filter::one_of;
+use crate::located::Located;
 use crate::plan::{DocumentFacts, Facts};
 use crate::reader::standing;
 use crate::rows::{self, PolicyRow, QuarantineRow};
 use crate::tables::Tables;
 
-/// Loads the facts that a plan is made over.
-pub(crate) async fn facts(tables: &Tables, ids: &[&str]) -> Result<HashMap<String, Facts>> {
+/// Loads the facts that a plan is made over, and where the rows are that a plan would replace.
+pub(crate) async fn facts(tables: &Tables, ids: &[&str]) -> Result<(HashMap<String, Facts>, Located)> {
     let (documents, policies, items) = tokio::try_join!(
         known::<DocumentFacts>(tables, TableRole::Documents, Some(&DocumentFacts::COLUMNS), of_ids(ids)),
         known::<PolicyRow>(tables, TableRole::Policy, None, of_ids(ids)),
         known::<QuarantineRow>(tables, TableRole::Quarantine, None, of_ids(ids).and(standing())),
     )?;
+    let mut located = Located::default();
+    let at = documents.iter().map(|(row, address)| (row.doc_id.as_str(), *address));
+    located.remember(TableRole::Documents, tables.get(TableRole::Documents)?.version(), ids, at);
+    let at = policies.iter().map(|(row, address)| (row.doc_id.as_str(), *address));
+    located.remember(TableRole::Policy, tables.get(TableRole::Policy)?.version(), ids, at);
     let mut facts: HashMap<String, Facts> = HashMap::new();
-    for row in documents {
+    for (row, _) in documents {
         let entry = facts.entry(row.doc_id.clone()).or_default();
         entry.document = Some(row);
     }
-    for row in policies {
+    for (row, _) in policies {
         let entry = facts.entry(row.doc_id.clone()).or_default();
         entry.policy = Some(row);
     }
-    for row in items {
+    for (row, _) in items {
         let entry = facts.entry(row.doc_id.clone()).or_default();
         entry.open.push(row);
     }
-    Ok(facts)
+    Ok((facts, located))
 }
 
 fn of_ids(ids: &[&str]) -> Expr {
@@ -45,7 +51,7 @@ async fn known<R: DeserializeOwned>(
     role: TableRole,
     columns: Option<&[&str]>,
     filter: Expr,
-) -> Result<Vec<R>> {
+) -> Result<Vec<(R, u64)>> {
     let table = tables.get(role)?;
-    rows::from_batches(table.name(), &table.rows(columns, Some(filter)).await?)
+    rows::located_from_batches(table.name(), &table.located_rows(columns, filter).await?)
 }

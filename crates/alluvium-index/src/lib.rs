@@ -22,6 +22,7 @@ mod intervene;
 mod known;
 mod layout;
 mod ledger;
+mod located;
 mod lock;
 mod lookup;
 mod maintain;

@@ -6,8 +6,11 @@ use alluvium_core::hash::Sha256;
 use alluvium_core::ledger::TableRole;
 use alluvium_core::policy::{Erasure, Policy, Tombstone};
 use alluvium_core::version::Version;
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt64Type;
+use arrow_array::{Array, RecordBatch};
 use jiff::Timestamp;
+use lance::dataset::ROW_ID;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -176,6 +179,33 @@ pub(crate) fn from_batches<R: DeserializeOwned>(table: &str, batches: &[RecordBa
         rows.extend(read);
     }
     Ok(rows)
+}
+
+/// The same, each row with its address.
+pub(crate) fn located_from_batches<R: DeserializeOwned>(
+    table: &str,
+    batches: &[RecordBatch],
+) -> Result<Vec<(R, u64)>> {
+    let (rows, addresses) = (from_batches::<R>(table, batches)?, addresses(table, batches)?);
+    if rows.len() != addresses.len() {
+        let message = format!("{} rows have {} addresses", rows.len(), addresses.len());
+        return Err(IndexError::Shape { table: table.to_owned(), message });
+    }
+    Ok(rows.into_iter().zip(addresses).collect())
+}
+
+/// The addresses of rows that were read with them. Row ids are addresses: no table of ours has stable ones.
+pub(crate) fn addresses(table: &str, batches: &[RecordBatch]) -> Result<Vec<u64>> {
+    let mut addresses = Vec::new();
+    for batch in batches {
+        let column = batch.column_by_name(ROW_ID).and_then(|column| column.as_primitive_opt::<UInt64Type>());
+        let column = column.filter(|column| column.null_count() == 0).ok_or_else(|| IndexError::Shape {
+            table: table.to_owned(),
+            message: "was read without the addresses of its rows".to_owned(),
+        })?;
+        addresses.extend(column.values());
+    }
+    Ok(addresses)
 }
 
 /// A time as the tables hold it.

@@ -28,6 +28,7 @@ use lance_table::format::IndexMetadata;
 
 use crate::error::{IndexError, Result, by_the_system, said};
 use crate::manifests::Manifests;
+use crate::rows::addresses;
 use crate::storage;
 use crate::vacuum::Removed;
 
@@ -124,6 +125,25 @@ impl Table {
             scan.filter_expr(filter);
         }
         self.collect(scan, columns).await
+    }
+
+    /// Rows that match `filter`, each with its address ([`crate::rows::addresses`]).
+    pub(crate) async fn located_rows(
+        &self,
+        columns: Option<&[&str]>,
+        filter: Expr,
+    ) -> Result<Vec<RecordBatch>> {
+        if self.dataset.count_fragments() == 0 {
+            return Ok(Vec::new());
+        }
+        let mut scan = self.dataset.scan();
+        scan.filter_expr(filter).with_row_id();
+        self.collect(scan, columns).await
+    }
+
+    /// The addresses of rows that match `filter`.
+    pub(crate) async fn addresses(&self, filter: Expr) -> Result<Vec<u64>> {
+        addresses(&self.name, &self.located_rows(Some(&[]), filter).await?)
     }
 
     async fn collect(&self, mut scan: Scanner, columns: Option<&[&str]>) -> Result<Vec<RecordBatch>> {

@@ -29,6 +29,7 @@ use crate::fault::Fault;
 use crate::guarded::facts;
 use crate::layout::Layout;
 use crate::ledger::Ledger;
+use crate::located::Located;
 use crate::lock::Lock;
 use crate::lookup::Lookup;
 use crate::maintain::Training;
@@ -295,22 +296,22 @@ impl Writer {
         }
     }
 
-    async fn plan(&self, batch: Vec<Prepared>) -> Result<Plan> {
+    async fn plan(&self, batch: Vec<Prepared>) -> Result<(Plan, Located)> {
         let folded = fold(if Fault::FoldTakesTheLast.is_on() { only_the_last(batch) } else { batch });
         let ids: Vec<&str> = folded.changes.iter().map(|c| c.doc_id.as_str()).collect();
-        let facts = match self.tables() {
+        let (facts, located) = match self.tables() {
             Some(tables) if !ids.is_empty() => facts(&tables, &ids).await?,
             _ => Default::default(),
         };
-        plan::plan(folded, &facts, &self.context())
+        Ok((plan::plan(folded, &facts, &self.context())?, located))
     }
 
-    /// The sequence number is that of the record that will publish the plan: a claim takes two before.
+    /// The sequence number is that of the record that will publish the plan.
     fn context(&self) -> Context {
         let head = self.head.as_ref().map_or(0, |h| h.seq);
         let model = &self.fingerprint.model;
         Context {
-            seq: head + if self.claimed { 1 } else { 3 },
+            seq: head + 1,
             now: crate::rows::micros(self.options.clock.now()),
             pipeline: self.pipeline.to_string(),
             model: format!("{}@{}", model.name, model.revision),
@@ -318,15 +319,27 @@ impl Writer {
     }
 
     async fn try_commit(&mut self, batch: Batch) -> Result<Committed> {
-        let mut plan = self.plan(batch.changes).await?;
-        if plan.is_empty() && batch.deltas.is_empty() {
+        let Batch { changes, deltas } = batch;
+        let has_progress = !deltas.is_empty();
+        if !self.claimed {
+            // What changes nothing claims nothing.
+            let (plan, _) = self.plan(changes.clone()).await?;
+            if plan.is_empty() && !has_progress {
+                return Ok(Committed { counts: plan.counts, published: None });
+            }
+            self.refuse_paused()?;
+            self.claimed().await?;
+        }
+        // Over what is claimed, which may be a publish of one's own whose answer was lost.
+        let (mut plan, located) = self.plan(changes).await?;
+        if plan.is_empty() && !has_progress {
             return Ok(Committed { counts: plan.counts, published: None });
         }
         self.refuse_paused()?;
         let (head, mut tables) = self.claimed().await?;
         let counts = std::mem::take(&mut plan.counts);
-        apply::apply(&mut tables, plan, self.fingerprint.model.dimension).await?;
-        let deltas = if Fault::RecordForgetsProgress.is_on() { Vec::new() } else { batch.deltas };
+        apply::apply(&mut tables, plan, &located, self.fingerprint.model.dimension).await?;
+        let deltas = if Fault::RecordForgetsProgress.is_on() { Vec::new() } else { deltas };
         let checkpoint = head.checkpoint.believed_at(self.options.clock.now()).apply(&deltas)?;
         let draft = Draft { checkpoint, ..Draft::over(&head, Reason::Commit) };
         let published = self.publish(&head, tables, draft).await?;

@@ -303,6 +303,34 @@ async fn a_record_whose_answer_was_lost_is_published() {
     }
 }
 
+/// The record is there, but neither its answer nor a look at it comes through: the same writer, asked again,
+/// must see what it published before it plans.
+#[tokio::test]
+async fn what_was_published_without_an_answer_is_not_published_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = &folder.path().join("disturbed");
+    let way = Way {
+        lasts: true,
+        counts: |step, path| matches!(step, Step::Write | Step::Read) && path.starts_with("ledger/"),
+        ..LOST
+    };
+    // But for the refusal, which counts how often it was tried.
+    let changes = || second().into_iter().take(4).collect::<Vec<_>>();
+    let disk = Disk::under(root, way, 1);
+    let mut w = writer(root).await;
+    commit(&mut w, first()).await;
+    disk.arm(true);
+    w.commit(Batch { changes: changes(), deltas: vec![] }).await.unwrap_err();
+    assert!(disk.failed().is_some_and(|place| place.starts_with("Write")), "{:?}", disk.failed());
+    disk.arm(false);
+    commit(&mut w, changes()).await;
+    let expected = folder.path().join("undisturbed");
+    let mut w = writer(&expected).await;
+    commit(&mut w, first()).await;
+    commit(&mut w, changes()).await;
+    check_same(&dump(root).await, &dump(&expected).await, "twice");
+}
+
 /// Half a record is no record: nobody reads past it or writes over it until it is mended.
 #[tokio::test]
 async fn a_torn_record_is_named_and_nobody_falls_back() {

@@ -3,12 +3,14 @@
 //! Nothing sees the first step, so that those of several tables may go on side by side. Their commits come
 //! one after the other, in the order that the protocol fixes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use datafusion_expr::Expr;
+use futures::stream::{self, StreamExt};
 use lance::dataset::transaction::{Operation, Transaction, UpdateMode};
-use lance::dataset::{DeleteBuilder, InsertBuilder, UncommittedDelete, WriteMode, WriteParams};
+use lance::dataset::{InsertBuilder, WriteMode, WriteParams};
+use lance_table::format::Fragment;
 
 use super::{Table, write_params};
 use crate::error::{IndexError, Result};
@@ -17,83 +19,118 @@ use crate::error::{IndexError, Result};
 pub(crate) struct Staged {
     /// Over this version.
     table: Table,
-    removed: Option<UncommittedDelete>,
-    added: Option<Transaction>,
+    marked: Marked,
+    added: Vec<Fragment>,
 }
 
+/// The fragments that lose rows.
+#[derive(Default)]
+struct Marked {
+    /// With a new deletion vector.
+    updated: Vec<Fragment>,
+    /// Without any row left.
+    emptied: Vec<u64>,
+}
+
+/// Deletion vectors of so many fragments are written at a time.
+const MARKED_AT_A_TIME: usize = 8;
+
 impl Table {
-    /// Writes `new`, and marks the rows that match `filter`.
-    pub(crate) async fn stage(&self, filter: Option<Expr>, new: Option<RecordBatch>) -> Result<Staged> {
-        let removed = async {
-            match filter {
-                Some(filter) if self.dataset.count_fragments() > 0 => self.mark(filter).await.map(Some),
-                _ => Ok(None),
-            }
-        };
+    /// Writes what `new` makes, and meanwhile marks the rows that `old` finds, by their addresses at this
+    /// version.
+    pub(crate) async fn stage(
+        &self,
+        old: impl Future<Output = Result<Vec<u64>>>,
+        new: impl FnOnce() -> Result<Option<RecordBatch>>,
+    ) -> Result<Staged> {
+        let marked = async { self.mark(old.await?).await };
         let added = async {
-            match new.filter(|batch| batch.num_rows() > 0) {
-                Some(batch) => self.write(batch).await.map(Some),
-                None => Ok(None),
+            match new()?.filter(|batch| batch.num_rows() > 0) {
+                Some(batch) => self.write(batch).await,
+                None => Ok(Vec::new()),
             }
         };
-        let (removed, added) = tokio::try_join!(removed, added)?;
-        let removed = removed.filter(|removed| removed.num_deleted_rows > 0);
-        Ok(Staged { table: self.clone(), removed, added })
+        // In this order: a search waits for storage while rows are made columns.
+        let (marked, added) = tokio::join!(marked, added);
+        Ok(Staged { table: self.clone(), marked: marked?, added: added? })
     }
 
-    async fn mark(&self, filter: Expr) -> Result<UncommittedDelete> {
-        DeleteBuilder::from_expr(Arc::clone(&self.dataset), filter)
-            .execute_uncommitted()
-            .await
-            .map_err(IndexError::storage(format!("finding old rows of table {}", self.name)))
+    async fn mark(&self, addresses: Vec<u64>) -> Result<Marked> {
+        let mut by_fragment: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for address in addresses {
+            let (fragment, offset) = ((address >> 32) as u32, address as u32);
+            by_fragment.entry(fragment).or_default().push(offset);
+        }
+        let fragments = by_fragment.into_iter().map(|(id, offsets)| self.mark_in(id, offsets));
+        let mut results = stream::iter(fragments).buffer_unordered(MARKED_AT_A_TIME);
+        let mut marked = Marked::default();
+        while let Some((id, left)) = results.next().await.transpose()? {
+            match left {
+                Some(fragment) => marked.updated.push(fragment),
+                None => marked.emptied.push(id),
+            }
+        }
+        Ok(marked)
     }
 
-    async fn write(&self, batch: RecordBatch) -> Result<Transaction> {
+    /// The fragment without these rows; none if it has no other.
+    async fn mark_in(&self, id: u32, offsets: Vec<u32>) -> Result<(u64, Option<Fragment>)> {
+        let fragment = self.dataset.get_fragment(id as usize).ok_or_else(|| IndexError::Shape {
+            table: self.name.clone(),
+            message: format!("rows were found in fragment {id}, which version {} lacks", self.version()),
+        })?;
+        let action = || format!("marking old rows of table {}", self.name);
+        let left = fragment.extend_deletions(offsets).await.map_err(IndexError::storage(action()))?;
+        Ok((u64::from(id), left.map(|fragment| fragment.metadata().clone())))
+    }
+
+    async fn write(&self, batch: RecordBatch) -> Result<Vec<Fragment>> {
         let params = WriteParams { mode: WriteMode::Append, ..write_params() };
-        InsertBuilder::new(Arc::clone(&self.dataset))
+        let transaction = InsertBuilder::new(Arc::clone(&self.dataset))
             .with_params(&params)
             .execute_uncommitted(vec![batch])
             .await
-            .map_err(IndexError::storage(format!("writing rows of table {}", self.name)))
+            .map_err(IndexError::storage(format!("writing rows of table {}", self.name)))?;
+        match transaction.operation {
+            Operation::Append { fragments } => Ok(fragments),
+            _ => Err(IndexError::Shape {
+                table: self.name.clone(),
+                message: "lance staged an operation that we do not know".to_owned(),
+            }),
+        }
     }
 }
 
 impl Staged {
     /// Takes it on, in one commit.
     pub(crate) async fn commit(self) -> Result<Table> {
-        let Self { table, removed, added } = self;
-        match (removed, added) {
-            (None, None) => Ok(table),
-            (Some(removed), None) => table.commit(removed.transaction, table.committer()).await,
-            (None, Some(added)) => table.commit(added, table.committer()).await,
-            (Some(removed), Some(added)) => commit_update(&table, removed, added).await,
-        }
+        let Self { table, marked: Marked { updated, emptied }, added } = self;
+        let removes = !updated.is_empty() || !emptied.is_empty();
+        let operation = match (removes, added.is_empty()) {
+            (false, true) => return Ok(table),
+            (false, false) => Operation::Append { fragments: added },
+            (true, true) => Operation::Delete {
+                updated_fragments: updated,
+                deleted_fragment_ids: emptied,
+                predicate: "rows by their addresses".to_owned(),
+            },
+            (true, false) => update(&table, updated, emptied, added),
+        };
+        table.commit(Transaction::new(table.version(), operation, None), table.committer()).await
     }
 }
 
-async fn commit_update(table: &Table, removed: UncommittedDelete, added: Transaction) -> Result<Table> {
-    let (Operation::Delete { updated_fragments, deleted_fragment_ids, .. }, Operation::Append { fragments }) =
-        (removed.transaction.operation, added.operation)
-    else {
-        let message = "lance staged an operation that we do not know".to_owned();
-        return Err(IndexError::Shape { table: table.name.clone(), message });
-    };
+fn update(table: &Table, updated: Vec<Fragment>, emptied: Vec<u64>, added: Vec<Fragment>) -> Operation {
     let fields = table.dataset.schema().fields_pre_order().filter_map(|f| u32::try_from(f.id).ok());
-    let operation = Operation::Update {
-        removed_fragment_ids: deleted_fragment_ids,
-        updated_fragments,
-        new_fragments: fragments,
+    Operation::Update {
+        removed_fragment_ids: emptied,
+        updated_fragments: updated,
+        new_fragments: added,
         fields_modified: Vec::new(),
         compacted_sstables: Vec::new(),
         fields_for_preserving_frag_bitmap: fields.collect(),
         update_mode: Some(UpdateMode::RewriteRows),
         inserted_rows_filter: None,
         updated_fragment_offsets: None,
-    };
-    let transaction = Transaction::new(table.version(), operation, None);
-    let committer = match removed.affected_rows {
-        Some(rows) => table.committer().with_affected_rows(rows),
-        None => table.committer(),
-    };
-    table.commit(transaction, committer).await
+    }
 }

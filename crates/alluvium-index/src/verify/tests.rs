@@ -112,7 +112,12 @@ async fn rewrite<R: Serialize + DeserializeOwned>(
     let mut rows: Vec<R> = from_batches(table.name(), &table.rows(None, None).await.unwrap()).unwrap();
     change(&mut rows);
     let batch = to_batch(role, DIMENSION, &rows).unwrap();
-    let table =
-        table.stage(Some(col(key(role)).is_not_null()), Some(batch)).await.unwrap().commit().await.unwrap();
+    let table = table
+        .stage(table.addresses(col(key(role)).is_not_null()), || Ok(Some(batch)))
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     publish(root, role, table).await;
 }

@@ -11,17 +11,26 @@ use serde::Serialize;
 use crate::error::{IndexError, Result};
 use crate::fault::Fault;
 use crate::filter::one_of;
+use crate::located::Located;
 use crate::plan::Plan;
 use crate::rows::{self, ChunkRow, DocumentRow, version_text};
 use crate::schema::key;
-use crate::table::{Staged, Table};
+use crate::table::Staged;
 use crate::tables::Tables;
 
 /// Writes a plan's rows. Nothing of it is published yet.
 ///
 /// The rows of all tables go to storage side by side; then the tables are committed one after the other.
-pub(super) async fn apply(tables: &mut Tables, plan: Plan, dimension: usize) -> Result<()> {
-    let (chunks, documents, policy, quarantine) = Box::pin(stage(tables, seeded(plan), dimension)).await?;
+///
+/// `located` may know where rows are that are replaced; others are searched by key.
+pub(super) async fn apply(
+    tables: &mut Tables,
+    plan: Plan,
+    located: &Located,
+    dimension: usize,
+) -> Result<()> {
+    let staged = Box::pin(stage(tables, seeded(plan), located, dimension)).await?;
+    let (chunks, documents, policy, quarantine) = staged;
     tables.set(TableRole::Chunks, chunks.commit().await?);
     fail_point!("commit::after-chunks");
     tables.set(TableRole::Documents, documents.commit().await?);
@@ -33,21 +42,25 @@ pub(super) async fn apply(tables: &mut Tables, plan: Plan, dimension: usize) -> 
     Ok(())
 }
 
-async fn stage(tables: &Tables, plan: Plan, dimension: usize) -> Result<(Staged, Staged, Staged, Staged)> {
+async fn stage(
+    tables: &Tables,
+    plan: Plan,
+    located: &Located,
+    dimension: usize,
+) -> Result<(Staged, Staged, Staged, Staged)> {
     let (moved, touched) = tokio::try_join!(relisted(tables, &plan.relist), touched(tables, &plan.touch))?;
-    let gone: Vec<String> =
-        plan.remove.iter().cloned().chain(plan.relist.iter().map(|(id, _)| id.clone())).collect();
+    let (moved, moved_from): (Vec<ChunkRow>, Vec<u64>) = moved.into_iter().unzip();
     let chunks: Vec<ChunkRow> = plan.chunks.into_iter().chain(moved).collect();
     let documents: Vec<DocumentRow> = plan.documents.into_iter().chain(touched).collect();
     let edited = keys(&documents, |d| &d.doc_id);
     let judged = keys(&plan.policies, |p| &p.doc_id);
     let items = keys(&plan.quarantine, |q| &q.id);
-    let replace = |role| Replace { role, table: tables.get(role).cloned(), dimension };
+    let replace = |role| Replace { role, tables, located, dimension };
     let (chunks, documents, policy, quarantine) = tokio::join!(
-        replace(TableRole::Chunks).stage(gone, chunks),
-        replace(TableRole::Documents).stage(edited, documents),
-        replace(TableRole::Policy).stage(judged, plan.policies),
-        replace(TableRole::Quarantine).stage(items, plan.quarantine),
+        replace(TableRole::Chunks).stage(plan.remove, moved_from, chunks),
+        replace(TableRole::Documents).stage(edited, Vec::new(), documents),
+        replace(TableRole::Policy).stage(judged, Vec::new(), plan.policies),
+        replace(TableRole::Quarantine).stage(items, Vec::new(), plan.quarantine),
     );
     Ok((chunks?, documents?, policy?, quarantine?))
 }
@@ -76,28 +89,42 @@ fn keys<R>(rows: &[R], key: impl Fn(&R) -> &String) -> Vec<String> {
     rows.iter().map(key).cloned().collect()
 }
 
-/// Rows of one table that come in place of those of their keys.
-struct Replace {
+/// Rows of one table that come in place of others.
+struct Replace<'a> {
     role: TableRole,
-    table: Result<Table>,
+    tables: &'a Tables,
+    located: &'a Located,
     dimension: usize,
 }
 
-impl Replace {
+impl Replace<'_> {
+    /// In place of those of `keys`, and of those at `addresses`.
+    ///
     /// On a task of its own: making columns of rows takes a core, and tables have several. All of them are
     /// waited for, whatever becomes of the others, so that nothing is written after a commit has failed.
     async fn stage<R: Serialize + Send + Sync + 'static>(
         self,
         keys: Vec<String>,
+        mut addresses: Vec<u64>,
         rows: Vec<R>,
     ) -> Result<Staged> {
-        let Self { role, table, dimension } = self;
-        let table = table?;
+        let Self { role, tables, located, dimension } = self;
+        let table = tables.get(role)?.clone();
+        let of_keys = located.of(role, table.version(), &keys);
         let staged = tokio::spawn(async move {
-            let filter = (!keys.is_empty()).then(|| one_of(key(role), &keys));
-            let new = if rows.is_empty() { None } else { Some(rows::to_batch(role, dimension, &rows)?) };
-            drop(rows);
-            table.stage(filter, new).await
+            let old = async {
+                addresses.extend(match of_keys {
+                    Some(known) => known,
+                    None => table.addresses(one_of(key(role), &keys)).await?,
+                });
+                Ok(addresses)
+            };
+            // The rows go once they are columns.
+            let new = move || match rows.is_empty() {
+                true => Ok(None),
+                false => rows::to_batch(role, dimension, &rows).map(Some),
+            };
+            table.stage(old, new).await
         });
         staged.await.map_err(|error| IndexError::Storage {
             action: format!("writing rows of the table of {role:?}"),
@@ -106,17 +133,18 @@ impl Replace {
     }
 }
 
-/// The chunk rows of documents whose access list changes, with the new list. Their vectors move along.
-async fn relisted(tables: &Tables, relist: &[(String, Acl)]) -> Result<Vec<ChunkRow>> {
+/// The chunk rows of documents whose access list changes, with the new list, and where they are until then.
+/// Their vectors move along.
+async fn relisted(tables: &Tables, relist: &[(String, Acl)]) -> Result<Vec<(ChunkRow, u64)>> {
     if relist.is_empty() {
         return Ok(Vec::new());
     }
     let acls: HashMap<&str, &Acl> = relist.iter().map(|(id, acl)| (id.as_str(), acl)).collect();
     let ids: Vec<&str> = acls.keys().copied().collect();
     let table = tables.get(TableRole::Chunks)?;
-    let batches = table.rows(None, Some(one_of("doc_id", &ids))).await?;
-    let mut rows: Vec<ChunkRow> = rows::from_batches(table.name(), &batches)?;
-    for row in &mut rows {
+    let batches = table.located_rows(None, one_of("doc_id", &ids)).await?;
+    let mut rows: Vec<(ChunkRow, u64)> = rows::located_from_batches(table.name(), &batches)?;
+    for (row, _) in &mut rows {
         if let Some(acl) = acls.get(row.doc_id.as_str()) {
             row.set_acl(acl);
         }

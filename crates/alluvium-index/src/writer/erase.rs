@@ -13,6 +13,7 @@ use alluvium_core::policy::{Erasure, Policy};
 use super::{Draft, Writer, apply};
 use crate::error::{IndexError, Result};
 use crate::filter::equals;
+use crate::located::Located;
 use crate::plan::Plan;
 use crate::rows::{self, DocumentRow, PolicyRow, QuarantineRow, seq_i64};
 
@@ -52,7 +53,7 @@ impl Writer {
     /// Applies a plan and publishes it, paused or not as the index is.
     pub(super) async fn intervene_with(&mut self, plan: Plan, reason: Reason) -> Result<Publish> {
         let (head, mut tables) = self.claimed().await?;
-        apply::apply(&mut tables, plan, self.fingerprint.model.dimension).await?;
+        apply::apply(&mut tables, plan, &Located::default(), self.fingerprint.model.dimension).await?;
         self.publish(&head, tables, Draft::over(&head, reason)).await
     }
 

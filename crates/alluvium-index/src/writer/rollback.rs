@@ -19,6 +19,7 @@ use crate::contents::{self, differing};
 use crate::error::{IndexError, Result};
 use crate::fault::Fault;
 use crate::filter::one_of;
+use crate::located::Located;
 use crate::plan::Plan;
 use crate::releases::Releases;
 use crate::rows::{self, DocumentRow, PolicyRow, seq_i64};
@@ -99,7 +100,7 @@ impl Writer {
         }
         fail_point!("rollback::after-restore");
         let overlay = self.overlay(&sides, &claimed, &tables, options, seq).await?;
-        apply::apply(&mut tables, overlay, self.fingerprint.model.dimension).await?;
+        apply::apply(&mut tables, overlay, &Located::default(), self.fingerprint.model.dimension).await?;
         let checkpoint = if options.keep_offsets || Fault::RollbackKeepsProgress.is_on() {
             head.checkpoint.clone()
         } else {
