@@ -105,6 +105,15 @@ impl Coverage {
             .collect()
     }
 
+    /// How many of the last layers know no fragment but those that this names.
+    pub(crate) fn layers_within(&self, column: &str, is_named: impl Fn(u64) -> bool) -> usize {
+        let layers: Vec<_> = self.segments(column).collect();
+        let is_within = |layer: &&&IndexMetadata| {
+            self.fragments.iter().filter(|f| within(layer, f)).all(|fragment| is_named(fragment.id))
+        };
+        layers.iter().rev().take_while(is_within).count()
+    }
+
     /// The fragments of all layers but the last `due`.
     pub(crate) fn settled(&self, column: &str, due: usize) -> BTreeSet<u64> {
         let layers: Vec<_> = self.segments(column).collect();

@@ -5,7 +5,8 @@
 //! - a round costs in proportion to what is new, not to the table: every index takes what is new as a layer
 //!   of its own, and [`layers`] says when layers are merged;
 //! - rows are rewritten only while all layers that know them are about to be merged anyway: the index of a
-//!   row that moves is written anew, and a large layer takes seconds;
+//!   row that moves is written anew, and a large layer takes seconds. So all indexes of a table are merged at
+//!   the same fragments ([`due_layers`]), or rows would never move again;
 //! - a layer may answer with rows that are gone, an access index with a list from before. Rows are known by
 //!   their addresses, and an address is never used twice, so that no search shows them
 //!   (`table::write_params` has no stable row ids);
@@ -20,14 +21,15 @@ use lance::dataset::index::DatasetIndexRemapperOptions;
 use lance::dataset::optimize::{CompactionOptions, CompactionPlan, commit_compaction, plan_compaction};
 use lance::index::DatasetIndexExt;
 use lance_index::optimize::OptimizeOptions;
-use lance_index::scalar::ScalarIndexParams;
+use lance_index::scalar::{BuiltinIndexType, ScalarIndexParams};
 use lance_index::{IndexParams, IndexType};
 use lance_table::format::Fragment;
 
 use crate::error::{IndexError, Result};
-use crate::indexes::{self, Coverage, Kind, VECTOR, indexes};
+use crate::indexes::{self, Coverage, Kind, TEXT, VECTOR, indexes};
 use crate::schema::key;
 use crate::table::Table;
+use crate::tables::Tables;
 use crate::tuning::Tuning;
 
 mod layers;
@@ -39,10 +41,7 @@ pub(crate) use training::{Training, wants_training};
 const MAX_UNINDEXED_ROWS: u64 = 20_000;
 /// Rows that a fragment should have, at least, after a thorough compaction.
 const FRAGMENT_ROWS: usize = 100_000;
-/// What a compaction between commits merges: fragments of fewer rows than the first tier, and those of the
-/// second once there are [`TIER_FRAGMENTS`] of them. A row is so rewritten once a tier, and each time all
-/// indexes that know it are rewritten, too. Larger fragments wait for a person.
-const TIERS: [usize; 2] = [1_024, 16_384];
+/// So many fragments of the second of [`Tuning::fragment_tiers`] are merged at a time.
 const TIER_FRAGMENTS: usize = 16;
 /// A fragment that has lost this share of its rows is written anew. The indexes that know it are, too, which
 /// takes half a minute at a million rows: it must be worth it.
@@ -59,7 +58,7 @@ pub(crate) async fn create_indexes(role: TableRole, table: Table) -> Result<Tabl
     let mut dataset = (**table.dataset()).clone();
     for (column, kind) in indexes(role).iter().filter(|(column, _)| !present.has(column)) {
         let (kind, params): (_, Box<dyn IndexParams>) = match kind {
-            Kind::Key => (IndexType::BTree, Box::new(ScalarIndexParams::default())),
+            Kind::Key => (IndexType::BTree, Box::new(keys())),
             Kind::Labels => (IndexType::LabelList, Box::new(ScalarIndexParams::new("labellist".to_owned()))),
             Kind::Words => (IndexType::Inverted, Box::new(indexes::words())),
         };
@@ -71,6 +70,15 @@ pub(crate) async fn create_indexes(role: TableRole, table: Table) -> Result<Tabl
             .map_err(IndexError::storage(format!("indexing {column} of table {}", table.name())))?;
     }
     Ok(table.at(dataset))
+}
+
+/// A look-up compares its keys with every row of each page that may hold one of them: by Lance's default, with
+/// forty thousand of them for ten keys.
+const KEYS_PER_PAGE: u64 = 512;
+
+fn keys() -> ScalarIndexParams {
+    let params = serde_json::json!({ "zone_size": KEYS_PER_PAGE });
+    ScalarIndexParams::for_builtin(BuiltinIndexType::BTree).with_params(&params)
 }
 
 /// How much a round takes on.
@@ -119,7 +127,7 @@ impl Backlog {
     /// Reads it from the table's manifest.
     pub(crate) async fn of(role: TableRole, table: &Table, tuning: &Tuning, effort: Effort) -> Result<Self> {
         let mut backlog = Self::unindexed(role, table, tuning, effort).await?;
-        let plan = plan(role, table, effort, None).await?;
+        let plan = plan(role, table, tuning, effort, None).await?;
         backlog.fragments = plan.tasks.iter().map(|task| task.fragments.len() as u64).sum();
         Ok(backlog)
     }
@@ -155,11 +163,30 @@ impl Backlog {
         let most = tuning.unindexed_fragments as u64;
         self.untrained || self.unindexed_fragments > most || self.unindexed_rows > MAX_UNINDEXED_ROWS
     }
+
+    /// Whether it is soon: then it takes part in a round of another table, which is one record for both.
+    fn is_soon(&self, tuning: &Tuning) -> bool {
+        self.unindexed_fragments > tuning.unindexed_fragments as u64 / 2
+    }
 }
 
-/// Whether enough of a table lies outside its indexes to be worth a round.
-pub(crate) async fn due(role: TableRole, table: &Table, tuning: &Tuning, effort: Effort) -> Result<bool> {
-    Ok(Backlog::unindexed(role, table, tuning, effort).await?.is_due(tuning))
+/// The tables of the next round between commits: none while no table is due.
+pub(crate) async fn due(
+    tables: &Tables,
+    tuning: &Tuning,
+    effort: impl Fn(TableRole) -> Effort,
+) -> Result<Vec<(TableRole, Effort)>> {
+    let (mut soon, mut any) = (Vec::new(), false);
+    for role in TableRole::ALL {
+        let effort = effort(role);
+        let backlog = Backlog::unindexed(role, tables.get(role)?, tuning, effort).await?;
+        let due = backlog.is_due(tuning);
+        any |= due;
+        if due || backlog.is_soon(tuning) {
+            soon.push((role, effort));
+        }
+    }
+    Ok(if any { soon } else { Vec::new() })
 }
 
 /// Merges small fragments and brings every index up to date.
@@ -173,9 +200,15 @@ pub(crate) async fn maintain(
     let columns: Vec<&str> = indexes(role).iter().map(|(column, _)| *column).collect();
     let table = match effort {
         Effort::BesideTraining => add_layers(&table, &columns, effort).await?,
-        Effort::Bounded => add_layers(&compact(role, &table, effort).await?, &columns, effort).await?,
+        Effort::Bounded => {
+            let table = compact(role, &table, tuning, effort).await?;
+            add_layers(&table, &columns, effort).await?
+        }
         // Fragments of different layers can't be merged, so that the layers are merged first.
-        Effort::Thorough => compact(role, &add_layers(&table, &columns, effort).await?, effort).await?,
+        Effort::Thorough => {
+            let table = add_layers(&table, &columns, effort).await?;
+            compact(role, &table, tuning, effort).await?
+        }
     };
     if role != TableRole::Chunks {
         return Ok(table);
@@ -201,12 +234,18 @@ fn compaction(rows: usize, deleted_share: f32) -> CompactionOptions {
 }
 
 /// What a compaction would rewrite, `most` fragments of it.
-async fn plan(role: TableRole, table: &Table, effort: Effort, most: Option<usize>) -> Result<CompactionPlan> {
+async fn plan(
+    role: TableRole,
+    table: &Table,
+    tuning: &Tuning,
+    effort: Effort,
+    most: Option<usize>,
+) -> Result<CompactionPlan> {
     let options = match effort {
         Effort::Thorough => compaction(FRAGMENT_ROWS, 0.0),
         Effort::Bounded | Effort::BesideTraining => {
             let settled = settled(role, table).await?;
-            let rows = tier(table.dataset().fragments(), &settled);
+            let rows = tier(table.dataset().fragments(), &settled, tuning);
             let excluded_fragment_ids = settled.into_iter().filter_map(|id| u32::try_from(id).ok()).collect();
             CompactionOptions { excluded_fragment_ids, ..compaction(rows, DELETED_SHARE) }
         }
@@ -228,18 +267,34 @@ async fn settled(role: TableRole, table: &Table) -> Result<BTreeSet<u64>> {
     let coverage = Coverage::of(table).await?;
     let columns = indexes(role).iter().map(|(column, _)| *column);
     let columns = columns.chain((role == TableRole::Chunks).then_some(VECTOR));
-    let mut settled = BTreeSet::new();
-    for column in columns {
-        let (_, new) = coverage.missing(&[column]);
-        let due = layers::due(&coverage.layers(column), new, layers::MOST_ROWS);
-        settled.extend(coverage.settled(column, due));
+    let settled =
+        columns.map(|column| coverage.settled(column, due_layers(&coverage, column, Effort::Bounded)));
+    Ok(settled.flatten().collect())
+}
+
+/// How many of the last layers of a column's index become one with what is new.
+fn due_layers(coverage: &Coverage, column: &str, effort: Effort) -> usize {
+    let layers = coverage.layers(column);
+    if effort.merges_all(column) {
+        return layers.len();
     }
-    Ok(settled)
+    if column == VECTOR {
+        // As those of text do, so that layers of both end at the same fragments: rows move only where all
+        // layers that know them are due. What was trained stays as it is until it is trained anew.
+        let (fragments, _) = coverage.missing(&[TEXT]);
+        let due = if fragments == 0 { 1 } else { due_layers(coverage, TEXT, effort) };
+        let settled = coverage.settled(TEXT, due);
+        return coverage
+            .layers_within(VECTOR, |id| !settled.contains(&id))
+            .min(layers.len().saturating_sub(1));
+    }
+    let (_, new) = coverage.missing(&[column]);
+    layers::due(&layers, new, effort.largest_layer())
 }
 
 /// The largest tier that is due among the fragments that may be rewritten.
-fn tier(fragments: &[Fragment], settled: &BTreeSet<u64>) -> usize {
-    let [first, second] = TIERS;
+fn tier(fragments: &[Fragment], settled: &BTreeSet<u64>, tuning: &Tuning) -> usize {
+    let [first, second] = tuning.fragment_tiers;
     let grown = fragments
         .iter()
         .filter(|fragment| !settled.contains(&fragment.id))
@@ -248,10 +303,10 @@ fn tier(fragments: &[Fragment], settled: &BTreeSet<u64>) -> usize {
     if grown.count() < TIER_FRAGMENTS { first } else { second }
 }
 
-async fn compact(role: TableRole, table: &Table, effort: Effort) -> Result<Table> {
+async fn compact(role: TableRole, table: &Table, tuning: &Tuning, effort: Effort) -> Result<Table> {
     let since = Instant::now();
     let most = (effort != Effort::Thorough).then_some(MAX_COMPACTED);
-    let plan = plan(role, table, effort, most).await?;
+    let plan = plan(role, table, tuning, effort, most).await?;
     if plan.num_tasks() == 0 {
         return Ok(table.clone());
     }
@@ -295,11 +350,9 @@ async fn add_layers(table: &Table, columns: &[&str], effort: Effort) -> Result<T
     // Most have the same layers, and are one commit.
     let mut by_due: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     for column in columns.iter().filter(|column| coverage.has(column)) {
-        let (fragments, new) = coverage.missing(&[column]);
-        let layers = coverage.layers(column);
-        let all = effort.merges_all(column).then_some(layers.len());
-        if fragments > 0 || all.is_some_and(|all| all > 1) {
-            let due = all.unwrap_or_else(|| layers::due(&layers, new, effort.largest_layer()));
+        let (fragments, _) = coverage.missing(&[column]);
+        let due = due_layers(&coverage, column, effort);
+        if fragments > 0 || effort.merges_all(column) && due > 1 {
             by_due.entry(due).or_default().push(indexes::name(column));
         }
     }

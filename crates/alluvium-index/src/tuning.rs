@@ -11,6 +11,10 @@ pub struct Tuning {
     pub vector_index_rows: u64,
     /// More fragments than this outside an index, and look-ups scan too much: maintenance is due.
     pub unindexed_fragments: usize,
+    /// What a compaction between commits merges: fragments of fewer rows than the first tier, and those of
+    /// fewer than the second once there are sixteen of at least the first. A row is so rewritten once a tier,
+    /// and each time all indexes that know it are rewritten, too. Larger fragments wait for a person.
+    pub fragment_tiers: [usize; 2],
     /// A vacuum is due when so many records fell out of retention, or a ninth of all, if that is more: it
     /// reads what it keeps, and so costs as much as there is.
     pub vacuum_records: u64,
@@ -27,6 +31,7 @@ impl Tuning {
         exact_rows: 50_000,
         vector_index_rows: 100_000,
         unindexed_fragments: 16,
+        fragment_tiers: [1_024, 16_384],
         vacuum_records: 200,
         vacuum_most: 1_000,
         session_records: 200,

@@ -3,9 +3,10 @@
 
 use alluvium_core::checkpoint::Checkpoint;
 use alluvium_core::ledger::{Reason, Record, TableRole};
+use futures::future::join_all;
 
 use super::{Draft, Writer};
-use crate::error::Result;
+use crate::error::{IndexError, Result};
 use crate::fault::Fault;
 use crate::maintain::{self, Effort, Training};
 use crate::storage;
@@ -26,13 +27,7 @@ impl Writer {
         self.train_if_wanted().await?;
         self.take_on_trained(patience).await?;
         let Some(tables) = self.tables() else { return Ok(()) };
-        let mut due = Vec::new();
-        for role in TableRole::ALL {
-            let effort = self.effort(role);
-            if maintain::due(role, tables.get(role)?, &self.tuning, effort).await? {
-                due.push((role, effort));
-            }
-        }
+        let due = maintain::due(&tables, &self.tuning, |role| self.effort(role)).await?;
         if !due.is_empty() {
             Box::pin(self.maintain_tables(&due)).await?;
         }
@@ -55,12 +50,19 @@ impl Writer {
         Ok(())
     }
 
-    /// Maintains these tables, as one record.
+    /// Maintains these tables side by side, as one record. All are waited for, whatever becomes of the
+    /// others, so that nothing is written after the round has failed.
     pub(super) async fn maintain_tables(&mut self, due: &[(TableRole, Effort)]) -> Result<()> {
         let (head, mut tables) = self.claimed().await?;
-        for (role, effort) in due {
-            let maintained = maintain::maintain(*role, tables.get(*role)?, &self.tuning, *effort).await?;
-            tables.set(*role, maintained);
+        let mut rounds = Vec::new();
+        for (role, effort) in due.iter().copied() {
+            let (table, tuning) = (tables.get(role)?.clone(), self.tuning);
+            let action = format!("maintaining table {}", table.name());
+            let round = tokio::spawn(async move { maintain::maintain(role, &table, &tuning, effort).await });
+            rounds.push(async move { (role, round.await.map_err(IndexError::storage(action))) });
+        }
+        for (role, maintained) in join_all(rounds).await {
+            tables.set(role, maintained??);
         }
         self.publish_round(&head, tables).await
     }
