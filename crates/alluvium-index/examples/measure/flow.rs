@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use alluvium_core::document::{Prepared, PreparedContent};
 use alluvium_index::Writer;
 use serde_json::{Value, json};
 
@@ -17,55 +18,115 @@ const DOCUMENTS: usize = 10;
 const EDITS: usize = 2;
 const PASSES: Duration = Duration::from_secs(3600);
 
+/// Commits that are measured beside the first ones of a new index.
+const BESIDE: usize = 100;
+
 pub(crate) async fn measure(folder: &Path, commits: usize) -> Result<Value> {
-    let clock = Hand::now_on();
-    let mut w = writer(folder, &clock).await?;
-    let (mut times, mut maintaining) = (Vec::new(), Vec::new());
-    let (mut documents, mut new_bytes) = (0, 0);
+    let mut flow = Flow::begin(&folder.join("old")).await?;
     let before = (counter("wchar")?, counter("write_bytes")?);
-    for round in 0..commits {
-        clock.pass(PASSES)?;
-        let mut changes = Vec::new();
-        for i in 0..DOCUMENTS {
-            if i % EDITS == 1 && documents > 0 {
-                changes.push(document((round * 7_919 + i * 104_729) % documents, round)?);
-            } else {
-                changes.push(document(documents, 0)?);
-                documents += 1;
-            }
-        }
-        let text: usize = changes.iter().map(text_bytes).sum();
-        new_bytes += text + DOCUMENTS * CHUNKS * DIMENSION * size_of::<f32>();
-        let records = |w: &Writer| w.head().map_or(0, |head| head.seq);
-        let before = records(&w);
-        let (done, time) = timed(commit(&mut w, changes)).await;
-        done?;
-        times.push(time);
-        // A commit is one record, and each round of maintenance after it another.
-        if records(&w) > before + 1 {
-            maintaining.push(time);
-        }
-        if round % 100 == 99 {
-            let last = times.get(times.len() - 100..).unwrap_or_default();
-            eprintln!("{} commits, of the last hundred {}", round + 1, summary(last));
+    for round in 1..=commits {
+        flow.commit().await?;
+        if round % 100 == 0 {
+            let last = flow.times.get(flow.times.len() - 100..).unwrap_or_default();
+            eprintln!("{round} commits, of the last hundred {}", summary(last));
         }
     }
     let (all, disk) = (counter("wchar")? - before.0, counter("write_bytes")? - before.1);
-    let records = w.head().map(|head| (head.seq, head.floor()));
-    drop(w);
-    let (files, bytes) = folder_size(folder)?;
-    let hundreds: Vec<Value> = times.chunks(100).map(summary).collect();
+    let records = flow.writer.head().map(|head| (head.seq, head.floor()));
+    let (files, bytes) = folder_size(&folder.join("old"))?;
+    let hundreds: Vec<Value> = flow.times.chunks(100).map(summary).collect();
+    let beside =
+        if flow.times.is_empty() { Value::Null } else { Box::pin(beside(folder, &mut flow)).await? };
     Ok(json!({
-        "commits": commits, "hundreds": hundreds,
-        "maintaining": { "commits": maintaining.len(), "milliseconds": summary(&maintaining) },
-        "new_bytes": new_bytes, "written": all, "disk": disk, "files": files, "bytes": bytes,
-        "records": records, "documents": documents,
+        "commits": commits, "hundreds": hundreds, "beside": beside,
+        "maintaining": { "commits": flow.maintaining.len(), "milliseconds": summary(&flow.maintaining) },
+        "new_bytes": flow.new_bytes, "written": all, "disk": disk, "files": files, "bytes": bytes,
+        "records": records, "documents": flow.documents,
     }))
 }
 
-fn text_bytes(change: &alluvium_core::document::Prepared) -> usize {
+/// The next commits of `old`, each beside one of an index that begins: whatever else is different between
+/// the beginning and the end of minutes of commits, such as the file system and the machine, is the same for
+/// both.
+async fn beside(folder: &Path, old: &mut Flow) -> Result<Value> {
+    let mut new = Flow::begin(&folder.join("new")).await?;
+    let since = old.times.len();
+    let (maintaining, new_bytes) = (old.maintaining.clone(), old.new_bytes);
+    for round in 0..BESIDE {
+        // First the one, then the other.
+        if round % 2 == 0 {
+            old.commit().await?;
+            new.commit().await?;
+        } else {
+            new.commit().await?;
+            old.commit().await?;
+        }
+    }
+    let times = old.times.split_off(since);
+    (old.maintaining, old.new_bytes) = (maintaining, new_bytes);
+    Ok(json!({ "old": summary(&times), "new": summary(&new.times) }))
+}
+
+/// An index into which one commit after the other goes.
+struct Flow {
+    clock: Hand,
+    writer: Writer,
+    documents: usize,
+    rounds: usize,
+    new_bytes: usize,
+    /// Milliseconds of each commit.
+    times: Vec<f64>,
+    /// Of those that set off maintenance.
+    maintaining: Vec<f64>,
+}
+
+impl Flow {
+    async fn begin(folder: &Path) -> Result<Self> {
+        let clock = Hand::now_on();
+        let writer = writer(folder, &clock).await?;
+        let (times, maintaining) = (Vec::new(), Vec::new());
+        Ok(Self { clock, writer, documents: 0, rounds: 0, new_bytes: 0, times, maintaining })
+    }
+
+    async fn commit(&mut self) -> Result<()> {
+        self.clock.pass(PASSES)?;
+        let changes = self.changes()?;
+        let text: usize = changes.iter().map(text_bytes).sum();
+        self.new_bytes += text + DOCUMENTS * CHUNKS * DIMENSION * size_of::<f32>();
+        let before = self.records();
+        let (done, time) = timed(commit(&mut self.writer, changes)).await;
+        done?;
+        self.times.push(time);
+        // A commit is one record, and each round of maintenance after it another.
+        if self.records() > before + 1 {
+            self.maintaining.push(time);
+        }
+        Ok(())
+    }
+
+    fn changes(&mut self) -> Result<Vec<Prepared>> {
+        let round = self.rounds;
+        self.rounds += 1;
+        let mut changes = Vec::new();
+        for i in 0..DOCUMENTS {
+            if i % EDITS == 1 && self.documents > 0 {
+                changes.push(document((round * 7_919 + i * 104_729) % self.documents, round)?);
+            } else {
+                changes.push(document(self.documents, 0)?);
+                self.documents += 1;
+            }
+        }
+        Ok(changes)
+    }
+
+    fn records(&self) -> u64 {
+        self.writer.head().map_or(0, |head| head.seq)
+    }
+}
+
+fn text_bytes(change: &Prepared) -> usize {
     match &change.content {
-        alluvium_core::document::PreparedContent::Indexed(content) => content.extracted.text.len(),
+        PreparedContent::Indexed(content) => content.extracted.text.len(),
         _ => 0,
     }
 }
