@@ -1,65 +1,73 @@
-//! When the layers of an index are merged: a pure function.
-//!
-//! A layer is merged with what came after it once that is at least as large. Each layer is then larger
-//! than all after it together, so that there are at most as many as the table has doublings, and a row is
-//! indexed again at most once a doubling. Between commits no merge makes a layer of more than
-//! [`MOST_ROWS`], so that no pause grows with the table; from there on layers are of that size.
+//! Layers of indexes: which are merged, and taking on what is new.
 
-/// The most rows that a layer is merged to while commits wait: two seconds or so of full text.
-pub(crate) const MOST_ROWS: u64 = 1 << 17;
+use std::collections::BTreeMap;
+use std::time::Instant;
 
-/// How many of the last of `layers` (their rows, oldest first) are merged when `new` rows come, into a layer
-/// of at most `most`.
-pub(crate) fn due(layers: &[u64], new: u64, most: u64) -> usize {
-    let mut after = new;
-    let is_due = |rows: &&u64| {
-        let due = **rows <= after && (**rows == 0 || after.saturating_add(**rows) <= most);
-        after = after.saturating_add(**rows);
-        due
+use lance::index::DatasetIndexExt;
+use lance_index::optimize::OptimizeOptions;
+
+use super::Effort;
+use crate::error::{IndexError, Result};
+use crate::indexes::{self, Coverage, TEXT, VECTOR};
+use crate::table::Table;
+
+mod sizes;
+
+/// How many of the last layers of a column's index become one with what is new.
+pub(super) fn due(coverage: &Coverage, column: &str, effort: Effort) -> usize {
+    let layers = coverage.layers(column);
+    if effort.merges_all(column) {
+        return layers.len();
+    }
+    if column == VECTOR {
+        // As those of text do, so that layers of both end at the same fragments: rows move only where all
+        // layers that know them are due. What was trained stays as it is until it is trained anew.
+        let (fragments, _) = coverage.missing(&[TEXT]);
+        let due = if fragments == 0 { 1 } else { due(coverage, TEXT, effort) };
+        let settled = coverage.settled(TEXT, due);
+        return coverage
+            .layers_within(VECTOR, |id| !settled.contains(&id))
+            .min(layers.len().saturating_sub(1));
+    }
+    let (_, new) = coverage.missing(&[column]);
+    let most = match effort {
+        Effort::Bounded | Effort::BesideTraining => sizes::MOST_ROWS,
+        Effort::Thorough => u64::MAX,
     };
-    layers.iter().rev().take_while(is_due).count()
+    sizes::due(&layers, new, most)
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
+async fn optimize(table: &Table, options: OptimizeOptions) -> Result<Table> {
+    let since = Instant::now();
+    let mut dataset = (**table.dataset()).clone();
+    let action = format!("bringing indexes of table {} up to date", table.name());
+    dataset.optimize_indices(&options).await.map_err(IndexError::storage(action))?;
+    tracing::debug!(
+        table = table.name(),
+        indexes = ?options.index_names,
+        merged = options.num_indices_to_merge,
+        milliseconds = since.elapsed().as_millis() as u64,
+        "brought up to date"
+    );
+    Ok(table.at(dataset))
+}
 
-    use super::*;
-
-    #[test]
-    fn a_layer_waits_until_as_much_came_after_it() {
-        let due = |layers: &[u64], new| super::due(layers, new, u64::MAX);
-        assert_eq!(due(&[], 5), 0);
-        assert_eq!(due(&[0], 5), 1, "an empty index is no layer");
-        assert_eq!(due(&[100, 10], 5), 0);
-        assert_eq!(due(&[100, 10], 10), 1);
-        assert_eq!(due(&[20, 10], 10), 2, "merging goes on while it pays");
-        assert_eq!(due(&[100, 20, 10], 10), 2);
-    }
-
-    #[test]
-    fn no_layer_becomes_too_large() {
-        assert_eq!(due(&[60, 20, 10], 10, 40), 2);
-        assert_eq!(due(&[60, 20, 10], 10, 39), 1);
-        assert_eq!(due(&[0], 100, 39), 1, "what is new is indexed, however much it is");
-    }
-
-    proptest! {
-        #[test]
-        fn layers_stay_few_and_rows_are_rarely_indexed_again(
-            batches in proptest::collection::vec(1_u64..1000, 1..200),
-        ) {
-            let (mut layers, mut work, total): (Vec<u64>, u64, u64) = (vec![0], 0, batches.iter().sum());
-            for new in batches {
-                let kept = layers.len() - due(&layers, new, u64::MAX);
-                let merged = new + layers.split_off(kept).iter().sum::<u64>();
-                work += merged;
-                layers.push(merged);
-            }
-            prop_assert_eq!(layers.iter().sum::<u64>(), total);
-            let doublings = u64::from(total.ilog2()) + 1;
-            prop_assert!(layers.len() as u64 <= doublings, "{:?}", layers);
-            prop_assert!(work <= total * (doublings + 1), "{} of {}", work, total);
+/// Indexes what indexes don't cover, each together with as many of its last layers as are due. An index that
+/// is not there yet is not made.
+pub(super) async fn add(table: &Table, columns: &[&str], effort: Effort) -> Result<Table> {
+    let coverage = Coverage::of(table).await?;
+    // Most have the same layers, and are one commit.
+    let mut by_due: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for column in columns.iter().filter(|column| coverage.has(column)) {
+        let (fragments, _) = coverage.missing(&[column]);
+        let due = due(&coverage, column, effort);
+        if fragments > 0 || effort.merges_all(column) && due > 1 {
+            by_due.entry(due).or_default().push(indexes::name(column));
         }
     }
+    let mut table = table.clone();
+    for (due, names) in by_due {
+        table = optimize(&table, OptimizeOptions::merge(due).index_names(names)).await?;
+    }
+    Ok(table)
 }

@@ -43,13 +43,13 @@ impl Table {
         old: impl Future<Output = Result<Vec<u64>>>,
         new: impl FnOnce() -> Result<Option<RecordBatch>>,
     ) -> Result<Staged> {
-        let marked = async { self.mark(old.await?).await };
-        let added = async {
+        let marked = Box::pin(async { self.mark(old.await?).await });
+        let added = Box::pin(async {
             match new()?.filter(|batch| batch.num_rows() > 0) {
                 Some(batch) => self.write(batch).await,
                 None => Ok(Vec::new()),
             }
-        };
+        });
         // In this order: a search waits for storage while rows are made columns.
         let (marked, added) = tokio::join!(marked, added);
         Ok(Staged { table: self.clone(), marked: marked?, added: added? })
