@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use alluvium_core::ledger::TableRole;
 use datafusion_expr::Expr;
 use serde::de::DeserializeOwned;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::error::Result;
+use crate::error::{IndexError, Result};
 use crate::filter::one_of;
 use crate::located::Located;
 use crate::plan::{DocumentFacts, Facts};
@@ -16,11 +17,11 @@ use crate::tables::Tables;
 
 /// Loads the facts that a plan is made over, and where the rows are that a plan would replace.
 pub(crate) async fn facts(tables: &Tables, ids: &[&str]) -> Result<(HashMap<String, Facts>, Located)> {
-    let (documents, policies, items) = tokio::try_join!(
-        known::<DocumentFacts>(tables, TableRole::Documents, Some(&DocumentFacts::COLUMNS), of_ids(ids)),
-        known::<PolicyRow>(tables, TableRole::Policy, None, of_ids(ids)),
-        known::<QuarantineRow>(tables, TableRole::Quarantine, None, of_ids(ids).and(standing())),
-    )?;
+    let documents =
+        known::<DocumentFacts>(tables, TableRole::Documents, Some(&DocumentFacts::COLUMNS), of_ids(ids))?;
+    let policies = known::<PolicyRow>(tables, TableRole::Policy, None, of_ids(ids))?;
+    let items = known::<QuarantineRow>(tables, TableRole::Quarantine, None, of_ids(ids).and(standing()))?;
+    let (documents, policies, items) = tokio::try_join!(documents, policies, items)?;
     let mut located = Located::default();
     let at = documents.iter().map(|(row, address)| (row.doc_id.as_str(), *address));
     located.remember(TableRole::Documents, tables.get(TableRole::Documents)?.version(), ids, at);
@@ -46,12 +47,18 @@ fn of_ids(ids: &[&str]) -> Expr {
     one_of("doc_id", ids)
 }
 
-async fn known<R: DeserializeOwned>(
+/// Rows with their addresses. On a task of its own: to plan a search for
+/// thousands of keys takes a core, and there are several tables.
+fn known<R: DeserializeOwned + Send + 'static>(
     tables: &Tables,
     role: TableRole,
-    columns: Option<&[&str]>,
+    columns: Option<&'static [&'static str]>,
     filter: Expr,
-) -> Result<Vec<(R, u64)>> {
-    let table = tables.get(role)?;
-    rows::located_from_batches(table.name(), &table.located_rows(columns, filter).await?)
+) -> Result<impl Future<Output = Result<Vec<(R, u64)>>> + use<R>> {
+    let table = tables.get(role)?.clone();
+    let action = format!("reading table {}", table.name());
+    let found = AbortOnDropHandle::new(tokio::spawn(async move {
+        rows::located_from_batches(table.name(), &table.located_rows(columns, filter).await?)
+    }));
+    Ok(async move { found.await.map_err(IndexError::storage(action))? })
 }

@@ -4,6 +4,7 @@
 use alluvium_core::checkpoint::Checkpoint;
 use alluvium_core::ledger::{Reason, Record, TableRole};
 use futures::future::join_all;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Draft, Writer};
 use crate::error::{IndexError, Result};
@@ -58,7 +59,8 @@ impl Writer {
         for (role, effort) in due.iter().copied() {
             let (table, tuning) = (tables.get(role)?.clone(), self.tuning);
             let action = format!("maintaining table {}", table.name());
-            let round = tokio::spawn(async move { maintain::maintain(role, &table, &tuning, effort).await });
+            let round = async move { maintain::maintain(role, &table, &tuning, effort).await };
+            let round = AbortOnDropHandle::new(tokio::spawn(round));
             rounds.push(async move { (role, round.await.map_err(IndexError::storage(action))) });
         }
         for (role, maintained) in join_all(rounds).await {
