@@ -18,7 +18,9 @@ const DOCUMENTS: usize = 10;
 const EDITS: usize = 2;
 const PASSES: Duration = Duration::from_secs(3600);
 
-/// Commits that are measured beside the first ones of a new index.
+/// So many indexes are begun, and the first so many commits of each measured beside those of the old one: a
+/// hundred commits alone are a matter of which merges fall among them.
+const BEGUN: usize = 3;
 const BESIDE: usize = 100;
 
 pub(crate) async fn measure(folder: &Path, commits: usize) -> Result<Value> {
@@ -45,26 +47,30 @@ pub(crate) async fn measure(folder: &Path, commits: usize) -> Result<Value> {
     }))
 }
 
-/// The next commits of `old`, each beside one of an index that begins: whatever else is different between
+/// The next commits of `old`, each beside one of an index that begins. Whatever else is different between
 /// the beginning and the end of minutes of commits, such as the file system and the machine, is the same for
 /// both.
 async fn beside(folder: &Path, old: &mut Flow) -> Result<Value> {
-    let mut new = Flow::begin(&folder.join("new")).await?;
     let since = old.times.len();
     let (maintaining, new_bytes) = (old.maintaining.clone(), old.new_bytes);
-    for round in 0..BESIDE {
-        // First the one, then the other.
-        if round % 2 == 0 {
-            old.commit().await?;
-            new.commit().await?;
-        } else {
-            new.commit().await?;
-            old.commit().await?;
+    let mut first = Vec::new();
+    for begun in 0..BEGUN {
+        let mut new = Flow::begin(&folder.join(format!("new-{begun}"))).await?;
+        for round in 0..BESIDE {
+            // First the one, then the other.
+            if round % 2 == 0 {
+                old.commit().await?;
+                new.commit().await?;
+            } else {
+                new.commit().await?;
+                old.commit().await?;
+            }
         }
+        first.append(&mut new.times);
     }
     let times = old.times.split_off(since);
     (old.maintaining, old.new_bytes) = (maintaining, new_bytes);
-    Ok(json!({ "old": summary(&times), "new": summary(&new.times) }))
+    Ok(json!({ "indexes": BEGUN, "old": summary(&times), "new": summary(&first) }))
 }
 
 /// An index into which one commit after the other goes.
