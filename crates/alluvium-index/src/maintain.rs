@@ -14,7 +14,7 @@
 
 use alluvium_core::ledger::TableRole;
 use lance::index::DatasetIndexExt;
-use lance_index::scalar::{BuiltinIndexType, ScalarIndexParams};
+use lance_index::scalar::ScalarIndexParams;
 use lance_index::{IndexParams, IndexType};
 
 use crate::error::{IndexError, Result};
@@ -38,7 +38,7 @@ pub(crate) async fn create_indexes(role: TableRole, table: Table) -> Result<Tabl
     let mut dataset = (**table.dataset()).clone();
     for (column, kind) in indexes(role).iter().filter(|(column, _)| !present.has(column)) {
         let (kind, params): (_, Box<dyn IndexParams>) = match kind {
-            Kind::Key => (IndexType::BTree, Box::new(keys())),
+            Kind::Key => (IndexType::BTree, Box::new(ScalarIndexParams::default())),
             Kind::Labels => (IndexType::LabelList, Box::new(ScalarIndexParams::new("labellist".to_owned()))),
             Kind::Words => (IndexType::Inverted, Box::new(indexes::words())),
         };
@@ -50,15 +50,6 @@ pub(crate) async fn create_indexes(role: TableRole, table: Table) -> Result<Tabl
             .map_err(IndexError::storage(format!("indexing {column} of table {}", table.name())))?;
     }
     Ok(table.at(dataset))
-}
-
-/// A look-up compares its keys with every row of each page that may hold one of them: by Lance's default, with
-/// forty thousand of them for ten keys.
-const KEYS_PER_PAGE: u64 = 512;
-
-fn keys() -> ScalarIndexParams {
-    let params = serde_json::json!({ "zone_size": KEYS_PER_PAGE });
-    ScalarIndexParams::for_builtin(BuiltinIndexType::BTree).with_params(&params)
 }
 
 /// How much a round takes on.
