@@ -15,6 +15,7 @@ use alluvium_core::commit::{Batch, IndexWriter};
 use alluvium_core::document::{Prepared, PreparedContent};
 use alluvium_core::id::{DocId, PipelineName, SourceName};
 use alluvium_core::ledger::{Reason, Record, TableRole};
+use arrow_array::RecordBatch;
 use datafusion_expr::col;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -101,6 +102,12 @@ async fn publish(root: &Path, role: TableRole, table: Table) {
     ledger.put(&Record { tables: versions, ..next(&head) }).await.unwrap();
 }
 
+/// The table with these rows in place of all that it has.
+async fn replaced(table: &Table, role: TableRole, rows: RecordBatch) -> Table {
+    let all = table.addresses(col(key(role)).is_not_null());
+    table.stage(all, || Ok(Some(rows))).await.unwrap().commit().await.unwrap()
+}
+
 /// Writes other rows in the place of those of a table, and publishes them.
 async fn rewrite<R: Serialize + DeserializeOwned>(
     root: &Path,
@@ -111,13 +118,6 @@ async fn rewrite<R: Serialize + DeserializeOwned>(
     let table = tables.get(role).unwrap();
     let mut rows: Vec<R> = from_batches(table.name(), &table.rows(None, None).await.unwrap()).unwrap();
     change(&mut rows);
-    let batch = to_batch(role, DIMENSION, &rows).unwrap();
-    let table = table
-        .stage(table.addresses(col(key(role)).is_not_null()), || Ok(Some(batch)))
-        .await
-        .unwrap()
-        .commit()
-        .await
-        .unwrap();
+    let table = replaced(table, role, to_batch(role, DIMENSION, &rows).unwrap()).await;
     publish(root, role, table).await;
 }

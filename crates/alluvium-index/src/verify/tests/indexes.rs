@@ -15,13 +15,7 @@ async fn blind(root: &Path, role: TableRole, column: &str) {
     let table = maintain(role, tables.get(role).unwrap(), &Tuning::default(), Effort::Bounded).await.unwrap();
     let rows = table.rows(None, None).await.unwrap();
     let rows = arrow_select::concat::concat_batches(&rows[0].schema(), &rows).unwrap();
-    let table = table
-        .stage(table.addresses(col(key(role)).is_not_null()), || Ok(Some(rows)))
-        .await
-        .unwrap()
-        .commit()
-        .await
-        .unwrap();
+    let table = replaced(&table, role, rows).await;
     let segments = table.dataset().load_indices().await.unwrap();
     let old: Vec<_> = segments.iter().filter(|segment| segment.name == name(column)).cloned().collect();
     assert!(!old.is_empty());

@@ -83,13 +83,7 @@ async fn a_tag_that_stayed_behind() {
     let rows = table.rows(None, None).await.unwrap();
     let rows: Vec<crate::rows::PolicyRow> = from_batches(table.name(), &rows).unwrap();
     let batch = to_batch(TableRole::Policy, DIMENSION, &rows).unwrap();
-    let moved = table
-        .stage(table.addresses(col("doc_id").is_not_null()), || Ok(Some(batch)))
-        .await
-        .unwrap()
-        .commit()
-        .await
-        .unwrap();
+    let moved = replaced(table, TableRole::Policy, batch).await;
     let mut versions = head.tables.clone();
     versions.insert("policy".to_owned(), moved.version());
     ledger.put(&Record { tables: versions, ..next(&head) }).await.unwrap();
