@@ -114,7 +114,8 @@ fn a_stopped_backfill_that_lost_its_lock_publishes_nothing() {
     let seed = Random::fresh_seed();
     eprintln!("seed {seed}");
     let mut random = Random::of(seed);
-    let mut delay = || Some(Duration::from_millis(random.below(300)));
+    // Well below what the twelve commits take.
+    let mut delay = || Some(Duration::from_millis(random.below(60)));
     // In the claim, and in commits.
     let moments = [("l0", 1, delay()), ("l1", 4, delay()), ("l2", 5, None)];
     for (index, after, delay) in moments {
