@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use alluvium_core::ledger::TableRole;
 use lance::dataset::index::DatasetIndexRemapperOptions;
-use lance::dataset::optimize::{CompactionOptions, CompactionPlan, commit_compaction, plan_compaction};
+use lance::dataset::optimize::{
+    CompactionOptions, CompactionPlan, IgnoreRemap, IndexRemapperOptions, commit_compaction, plan_compaction,
+};
 use lance_table::format::Fragment;
 
 use super::{Effort, layers};
@@ -102,8 +104,8 @@ pub(super) async fn run(role: TableRole, table: &Table, tuning: &Tuning, effort:
     for task in plan.compaction_tasks() {
         rewritten.push(task.execute(&dataset).await.map_err(failed())?);
     }
-    let remap = Arc::new(DatasetIndexRemapperOptions::default());
-    let done = commit_compaction(&mut dataset, rewritten, remap, &plan.options).await.map_err(failed())?;
+    let done =
+        commit_compaction(&mut dataset, rewritten, remap(effort), &plan.options).await.map_err(failed())?;
     tracing::debug!(
         table = table.name(),
         fragments = done.fragments_removed,
@@ -112,4 +114,16 @@ pub(super) async fn run(role: TableRole, table: &Table, tuning: &Tuning, effort:
         "compacted"
     );
     Ok(table.at(dataset))
+}
+
+/// What becomes of layers that know the fragments which a compaction rewrites.
+///
+/// A thorough one merges layers before, so that they must follow the rows. Between commits they are merged
+/// right after ([`settled`]): they lose the fragments, and the rows are indexed as new ones, which takes
+/// less than to write each layer anew and merge them then.
+fn remap(effort: Effort) -> Arc<dyn IndexRemapperOptions> {
+    match effort {
+        Effort::Thorough => Arc::new(DatasetIndexRemapperOptions::default()),
+        Effort::Bounded | Effort::BesideTraining => Arc::new(IgnoreRemap::default()),
+    }
 }
