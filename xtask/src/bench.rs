@@ -7,6 +7,7 @@ mod cold;
 mod commits;
 mod corpus;
 mod edit;
+mod file_system;
 mod freshness;
 mod kafka;
 mod memory;

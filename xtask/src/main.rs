@@ -59,7 +59,7 @@ enum Task {
         #[arg(last = true)]
         nextest: Vec<String>,
     },
-    /// Measure, print a table, and write it to `BENCHMARKS.md`.
+    /// Measure, print a table, and write it to `BENCHMARKS.md`. `TMPDIR` names the disk that is measured on.
     Bench {
         /// What to measure; without it, what takes minutes.
         #[arg(value_enum)]

@@ -6,6 +6,7 @@ use std::thread::available_parallelism;
 
 use anyhow::{Context, Result};
 
+use super::file_system;
 use crate::cargo::output_of;
 use crate::workspace::Workspace;
 
@@ -47,7 +48,9 @@ fn measured_on(workspace: &Workspace) -> Result<String> {
     let changed = output_of(&mut workspace.program("git", &["status", "--porcelain"]))?;
     let plus = if changed.trim().is_empty() { "" } else { " plus uncommitted changes" };
     let cores = available_parallelism().map_or(0, usize::from);
-    Ok(format!("Commit {}{plus}; {cores} cores, {}, {} GiB.", commit.trim(), processor(), memory_gib()))
+    let disk = file_system::of_temporary_files().map_or_else(String::new, |name| format!("; {name}"));
+    let (commit, memory) = (commit.trim(), memory_gib());
+    Ok(format!("Commit {commit}{plus}; {cores} cores, {}, {memory} GiB{disk}.", processor()))
 }
 
 fn processor() -> String {
