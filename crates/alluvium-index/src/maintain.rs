@@ -14,7 +14,7 @@
 
 use alluvium_core::ledger::TableRole;
 use lance::index::DatasetIndexExt;
-use lance_index::scalar::ScalarIndexParams;
+use lance_index::scalar::{BuiltinIndexType, ScalarIndexParams};
 use lance_index::{IndexParams, IndexType};
 
 use crate::error::{IndexError, Result};
@@ -38,7 +38,7 @@ pub(crate) async fn create_indexes(role: TableRole, table: Table) -> Result<Tabl
     let mut dataset = (**table.dataset()).clone();
     for (column, kind) in indexes(role).iter().filter(|(column, _)| !present.has(column)) {
         let (kind, params): (_, Box<dyn IndexParams>) = match kind {
-            Kind::Key => (IndexType::BTree, Box::new(ScalarIndexParams::default())),
+            Kind::Key => (IndexType::BTree, Box::new(keys())),
             Kind::Labels => (IndexType::LabelList, Box::new(ScalarIndexParams::new("labellist".to_owned()))),
             Kind::Words => (IndexType::Inverted, Box::new(indexes::words())),
         };
@@ -50,6 +50,16 @@ pub(crate) async fn create_indexes(role: TableRole, table: Table) -> Result<Tabl
             .map_err(IndexError::storage(format!("indexing {column} of table {}", table.name())))?;
     }
     Ok(table.at(dataset))
+}
+
+/// A look-up compares its keys with every row of each page that may hold one of them, in each layer. Of Lance's
+/// 4,096 rows that is most of what a commit into a large index costs more than one into a small one; of
+/// 512, opening more pages costs as much again.
+const KEYS_PER_PAGE: u64 = 1_024;
+
+fn keys() -> ScalarIndexParams {
+    let params = serde_json::json!({ "zone_size": KEYS_PER_PAGE });
+    ScalarIndexParams::for_builtin(BuiltinIndexType::BTree).with_params(&params)
 }
 
 /// How much a round takes on.

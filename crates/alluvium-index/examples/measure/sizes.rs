@@ -10,8 +10,9 @@ use crate::Result;
 use crate::figures::{summary, timed};
 use crate::made_up::{CHUNKS, Hand, commit, document, options, pipeline, relisted, writer};
 
-/// Commits that are timed at each size.
-const COMMITS: usize = 40;
+/// Commits that are timed at each size: as many as a writer makes with the same caches, which are new when
+/// the first of them begins.
+const COMMITS: usize = 200;
 /// Documents of such a commit: a hundred passages, half of the documents new, half edited.
 const DOCUMENTS: usize = 10;
 /// Documents of a commit that only makes the index grow, or changes permissions.
