@@ -5,15 +5,15 @@ use std::collections::HashMap;
 use alluvium_core::ledger::TableRole;
 use datafusion_expr::Expr;
 use serde::de::DeserializeOwned;
-use tokio_util::task::AbortOnDropHandle;
 
-use crate::error::{IndexError, Result};
+use crate::error::Result;
 use crate::filter::one_of;
 use crate::located::Located;
 use crate::plan::{DocumentFacts, Facts};
 use crate::reader::standing;
 use crate::rows::{self, PolicyRow, QuarantineRow};
 use crate::tables::Tables;
+use crate::task;
 
 /// Loads the facts that a plan is made over, and where the rows are that a plan would replace.
 pub(crate) async fn facts(tables: &Tables, ids: &[&str]) -> Result<(HashMap<String, Facts>, Located)> {
@@ -47,8 +47,8 @@ fn of_ids(ids: &[&str]) -> Expr {
     one_of("doc_id", ids)
 }
 
-/// Rows with their addresses. On a task of its own: to plan a search for
-/// thousands of keys takes a core, and there are several tables.
+/// Rows with their addresses. On a task of its own: to plan a search for thousands of keys takes a core, and
+/// there are several tables.
 fn known<R: DeserializeOwned + Send + 'static>(
     tables: &Tables,
     role: TableRole,
@@ -56,9 +56,7 @@ fn known<R: DeserializeOwned + Send + 'static>(
     filter: Expr,
 ) -> Result<impl Future<Output = Result<Vec<(R, u64)>>> + use<R>> {
     let table = tables.get(role)?.clone();
-    let action = format!("reading table {}", table.name());
-    let found = AbortOnDropHandle::new(tokio::spawn(async move {
+    Ok(task::beside(format!("reading table {}", table.name()), async move {
         rows::located_from_batches(table.name(), &table.located_rows(columns, filter).await?)
-    }));
-    Ok(async move { found.await.map_err(IndexError::storage(action))? })
+    }))
 }

@@ -37,6 +37,7 @@ mod status;
 mod storage;
 mod table;
 mod tables;
+mod task;
 mod tuning;
 mod vacuum;
 mod verify;

@@ -1,11 +1,13 @@
 //! Taking away what no kept record names: versions of tables first, then records.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use alluvium_core::ledger::Record;
 use alluvium_core::retention::Kept;
 use fail::fail_point;
+use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt, stream};
 use lance::session::Session;
 
@@ -14,6 +16,7 @@ use crate::layout::Layout;
 use crate::ledger::Ledger;
 use crate::releases::Releases;
 use crate::table::Table;
+use crate::task;
 
 /// Records that are read at a time.
 const READS: usize = 32;
@@ -80,25 +83,24 @@ impl<'a> Sweep<'a> {
 
     /// Whether anything is there that is not kept.
     pub(crate) async fn needed(&self) -> Result<bool> {
-        for name in self.layout.tables()? {
-            if self.unnamed(&name).await?.is_some() {
+        for table in self.tables()? {
+            if table.unnamed().await?.is_some() {
                 return Ok(true);
             }
         }
         Ok(!self.lapsed().await?.is_empty())
     }
 
-    /// Removes at most so many versions of each table, then the records.
+    /// Removes at most so many versions of each table, then the records. Tables are swept side by side, and
+    /// all are waited for: no record goes before the versions that it named.
     pub(crate) async fn run(&self, most: u64) -> Result<Swept> {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
-        let mut swept = Swept::default();
-        for name in self.layout.tables()? {
-            fail_point!("vacuum::between-tables");
-            let Some((table, mut versions)) = self.unnamed(&name).await? else { continue };
-            versions.truncate(most);
-            let removed = table.remove_versions(versions).await?;
-            swept.tables.insert(name, removed);
-        }
+        let tables = self.tables()?.into_iter().map(|table| {
+            let action = format!("removing old versions of table {}", table.name);
+            task::beside(action, table.sweep(most))
+        });
+        let removed: Vec<Option<_>> = join_all(tables).await.into_iter().collect::<Result<_>>()?;
+        let mut swept = Swept { records: 0, tables: removed.into_iter().flatten().collect() };
         fail_point!("vacuum::after-tables");
         for seq in self.lapsed().await? {
             self.ledger.remove(seq).await?;
@@ -109,17 +111,14 @@ impl<'a> Sweep<'a> {
         Ok(swept)
     }
 
-    /// The versions of a table that no kept record names, oldest first. A table of which none is named is
-    /// left alone: a generation may be in the making.
-    async fn unnamed(&self, name: &str) -> Result<Option<(Table, Vec<u64>)>> {
-        let Some(named) = self.named.get(name) else { return Ok(None) };
-        let Some(newest) = named.last() else { return Ok(None) };
-        let path = self.layout.table(name);
-        let table = Table::open(name, &path, *newest, self.session.clone()).await?;
-        let tagged: HashSet<u64> = table.tagged_versions().await?;
-        let mut versions = table.versions().await?;
-        versions.retain(|version| version < newest && !named.contains(version) && !tagged.contains(version));
-        Ok((!versions.is_empty()).then_some((table, versions)))
+    /// The tables of which kept records name a version. Others are left alone: a generation may be in the
+    /// making.
+    fn tables(&self) -> Result<Vec<NamedTable>> {
+        let named = self.layout.tables()?.into_iter().filter_map(|name| {
+            let named = self.named.get(&name)?.clone();
+            Some(NamedTable { path: self.layout.table(&name), name, named, session: self.session.clone() })
+        });
+        Ok(named.collect())
     }
 
     /// The records that are not kept, oldest first.
@@ -128,5 +127,34 @@ impl<'a> Sweep<'a> {
         numbers.retain(|seq| *seq < self.head && !self.kept.keeps(*seq));
         numbers.reverse();
         Ok(numbers)
+    }
+}
+
+/// A table, and the versions that kept records name.
+struct NamedTable {
+    name: String,
+    path: PathBuf,
+    named: BTreeSet<u64>,
+    session: Arc<Session>,
+}
+
+impl NamedTable {
+    async fn sweep(self, most: usize) -> Result<Option<(String, Removed)>> {
+        fail_point!("vacuum::between-tables");
+        let Some((table, mut versions)) = self.unnamed().await? else { return Ok(None) };
+        versions.truncate(most);
+        let removed = table.remove_versions(versions).await?;
+        Ok(Some((self.name, removed)))
+    }
+
+    /// The versions that no kept record names, oldest first; `None` if there are none.
+    async fn unnamed(&self) -> Result<Option<(Table, Vec<u64>)>> {
+        let Some(newest) = self.named.last() else { return Ok(None) };
+        let table = Table::open(&self.name, &self.path, *newest, self.session.clone()).await?;
+        let tagged: HashSet<u64> = table.tagged_versions().await?;
+        let mut versions = table.versions().await?;
+        versions
+            .retain(|version| version < newest && !self.named.contains(version) && !tagged.contains(version));
+        Ok((!versions.is_empty()).then_some((table, versions)))
     }
 }

@@ -8,7 +8,7 @@ use alluvium_core::version::Version;
 use fail::fail_point;
 use serde::Serialize;
 
-use crate::error::{IndexError, Result};
+use crate::error::Result;
 use crate::fault::Fault;
 use crate::filter::one_of;
 use crate::located::Located;
@@ -17,6 +17,7 @@ use crate::rows::{self, ChunkRow, DocumentRow, version_text};
 use crate::schema::key;
 use crate::table::Staged;
 use crate::tables::Tables;
+use crate::task;
 
 /// Writes a plan's rows. Nothing of it is published yet.
 ///
@@ -111,7 +112,7 @@ impl Replace<'_> {
         let Self { role, tables, located, dimension } = self;
         let table = tables.get(role)?.clone();
         let of_keys = located.of(role, table.version(), &keys);
-        let staged = tokio::spawn(async move {
+        let staged = task::beside(format!("writing rows of table {}", table.name()), async move {
             let old = async {
                 addresses.extend(match of_keys {
                     Some(known) => known,
@@ -126,10 +127,7 @@ impl Replace<'_> {
             };
             table.stage(old, new).await
         });
-        staged.await.map_err(|error| IndexError::Storage {
-            action: format!("writing rows of the table of {role:?}"),
-            message: error.to_string(),
-        })?
+        staged.await
     }
 }
 

@@ -4,14 +4,14 @@
 use alluvium_core::checkpoint::Checkpoint;
 use alluvium_core::ledger::{Reason, Record, TableRole};
 use futures::future::join_all;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::{Draft, Writer};
-use crate::error::{IndexError, Result};
+use crate::error::Result;
 use crate::fault::Fault;
 use crate::maintain::{self, Effort, Training};
 use crate::storage;
 use crate::tables::Tables;
+use crate::task;
 
 /// How long maintenance may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,13 +58,13 @@ impl Writer {
         let mut rounds = Vec::new();
         for (role, effort) in due.iter().copied() {
             let (table, tuning) = (tables.get(role)?.clone(), self.tuning);
-            let action = format!("maintaining table {}", table.name());
-            let round = async move { maintain::maintain(role, &table, &tuning, effort).await };
-            let round = AbortOnDropHandle::new(tokio::spawn(round));
-            rounds.push(async move { (role, round.await.map_err(IndexError::storage(action))) });
+            let round = task::beside(format!("maintaining table {}", table.name()), async move {
+                maintain::maintain(role, &table, &tuning, effort).await
+            });
+            rounds.push(async move { (role, round.await) });
         }
         for (role, maintained) in join_all(rounds).await {
-            tables.set(role, maintained??);
+            tables.set(role, maintained?);
         }
         self.publish_round(&head, tables).await
     }
