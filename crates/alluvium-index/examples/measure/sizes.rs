@@ -1,6 +1,6 @@
 //! What a commit and a rollback cost as an index grows.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use alluvium_core::commit::IndexWriter;
 use alluvium_index::{Intervention, RollbackOptions, Writer};
@@ -21,67 +21,84 @@ const GROWTH: usize = 2_000;
 const RELISTED: [usize; 2] = [1_000, 100_000];
 
 pub(crate) async fn measure(folder: &Path, sizes: &[usize]) -> Result<Value> {
-    let mut rows = Vec::new();
-    let clock = Hand::now_on();
-    let mut grown = Grown { documents: 0, revision: 0 };
+    let mut indexes = Vec::new();
     for size in sizes {
-        let mut w = writer(folder, &clock).await?;
-        grown.to(&mut w, size / CHUNKS).await?;
-        // A vector index that is being trained takes a core for minutes.
-        w.maintain().await?;
-        let commits = grown.commits(&mut w).await?;
-        drop(w);
+        indexes.push(Grown::to(&folder.join(size.to_string()), *size).await?);
+    }
+    // In turn, so that all meet the same machine.
+    for _ in 0..COMMITS {
+        for index in &mut indexes {
+            index.commit().await?;
+        }
+    }
+    let mut rows = Vec::new();
+    for (size, mut index) in sizes.iter().zip(indexes) {
+        let commits = summary(&index.times);
+        index.writer = None;
         let mut rollbacks = Vec::new();
         for relisted in RELISTED.into_iter().filter(|relisted| *relisted <= size / CHUNKS) {
-            rollbacks.push(grown.rollback(folder, &clock, relisted).await?);
+            rollbacks.push(index.rollback(relisted).await?);
         }
         rows.push(json!({ "rows": size, "commit": commits, "rollbacks": rollbacks }));
     }
     Ok(json!({ "sizes": rows, "commits": COMMITS, "documents": DOCUMENTS, "chunks": CHUNKS }))
 }
 
+/// An index of some size.
 struct Grown {
+    folder: PathBuf,
+    clock: Hand,
+    /// While commits are timed.
+    writer: Option<Writer>,
     documents: usize,
     revision: usize,
+    /// Milliseconds of each commit, with the maintenance that it sets off.
+    times: Vec<f64>,
 }
 
 impl Grown {
-    async fn to(&mut self, w: &mut Writer, documents: usize) -> Result<()> {
-        while self.documents < documents {
-            let until = documents.min(self.documents + GROWTH);
-            let changes = (self.documents..until).map(|number| document(number, 0)).collect::<Result<_>>()?;
-            commit(w, changes).await?;
-            self.documents = until;
-            eprintln!("{} rows", self.documents * CHUNKS);
+    async fn to(folder: &Path, rows: usize) -> Result<Self> {
+        let clock = Hand::now_on();
+        let mut w = writer(folder, &clock).await?;
+        let mut documents = 0;
+        while documents < rows / CHUNKS {
+            let until = (rows / CHUNKS).min(documents + GROWTH);
+            let changes = (documents..until).map(|number| document(number, 0)).collect::<Result<_>>()?;
+            commit(&mut w, changes).await?;
+            documents = until;
+            eprintln!("{} rows of {rows}", documents * CHUNKS);
         }
+        // A vector index that is being trained takes a core for minutes.
+        w.maintain().await?;
+        // The caches of one that grew hold all of it, or what was pushed out last.
+        drop(w);
+        let writer = Some(writer(folder, &clock).await?);
+        Ok(Self { folder: folder.to_owned(), clock, writer, documents, revision: 0, times: Vec::new() })
+    }
+
+    async fn commit(&mut self) -> Result<()> {
+        let w = self.writer.as_mut().ok_or("the writer is gone")?;
+        self.revision += 1;
+        let half = DOCUMENTS / 2;
+        let step = self.documents / half;
+        // Edited documents lie all over the index.
+        let edited = (0..half).map(|i| (i * step + self.revision * 7 % step, self.revision));
+        let new = (self.documents..self.documents + half).map(|number| (number, 0));
+        let changes = edited.chain(new).map(|(number, revision)| document(number, revision));
+        let changes = changes.collect::<Result<_>>()?;
+        let (done, time) = timed(commit(w, changes)).await;
+        let counts = done?.counts.total();
+        if counts.chunks_written != (DOCUMENTS * CHUNKS) as u64 {
+            return Err(format!("not the commit that was meant: {counts:?}").into());
+        }
+        self.documents += half;
+        self.times.push(time);
         Ok(())
     }
 
-    /// Times of commits, each with the maintenance that it sets off.
-    async fn commits(&mut self, w: &mut Writer) -> Result<Value> {
-        let mut times = Vec::new();
-        for _ in 0..COMMITS {
-            self.revision += 1;
-            let half = DOCUMENTS / 2;
-            let step = self.documents / half;
-            // Edited documents lie all over the index.
-            let edited = (0..half).map(|i| (i * step + self.revision * 7 % step, self.revision));
-            let new = (self.documents..self.documents + half).map(|number| (number, 0));
-            let changes = edited.chain(new).map(|(number, revision)| document(number, revision));
-            let changes = changes.collect::<Result<_>>()?;
-            let (done, time) = timed(commit(w, changes)).await;
-            let counts = done?.counts.total();
-            if counts.chunks_written != (DOCUMENTS * CHUNKS) as u64 {
-                return Err(format!("not the commit that was meant: {counts:?}").into());
-            }
-            self.documents += half;
-            times.push(time);
-        }
-        Ok(summary(&times))
-    }
-
     /// A rollback after an edit of ten documents and so many changes of permissions.
-    async fn rollback(&mut self, folder: &Path, clock: &Hand, changed: usize) -> Result<Value> {
+    async fn rollback(&mut self, changed: usize) -> Result<Value> {
+        let (folder, clock) = (&self.folder, &self.clock);
         self.revision += 1;
         let mut w = writer(folder, clock).await?;
         let to = w.head().ok_or("there is no record")?.seq;
