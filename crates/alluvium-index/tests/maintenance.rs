@@ -3,11 +3,13 @@
 
 mod common;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use alluvium_core::commit::IndexWriter;
-use alluvium_index::{Index, Tuning, Writer};
-use common::{acl, commit, upsert, writer};
+use alluvium_core::id::PipelineName;
+use alluvium_index::{Index, SearchMode, Tuning, Writer, verify};
+use common::{Ask, acl, commit, sorted, upsert, writer};
 
 /// A round after every commit, and a vector index of few rows.
 const BUSY: Tuning =
@@ -42,4 +44,47 @@ async fn fragments_stay_few_whenever_a_vector_index_was_trained() {
     }
     let since = fragments(dir.path()).await - trained;
     assert!(since <= 30, "{after} commits left {since} fragments");
+}
+
+/// A compaction takes rows away from layers that know them, and the round indexes them again: by no index
+/// may one be found twice, at its old place, or not at all.
+#[tokio::test]
+async fn rows_that_move_are_found_once_by_every_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut w = writer(dir.path()).await.tuned(BUSY);
+    for document in 0..10 {
+        write(&mut w, document, 100).await;
+    }
+    for document in 10..31 {
+        write(&mut w, document, 8).await;
+    }
+    w.maintain().await.unwrap();
+    let mut passages = BTreeMap::from_iter((10..31).map(|document| (document, 8)));
+    for round in 0..24 {
+        let (document, count) = (10 + round * 7 % 30, 1 + round % 9);
+        write(&mut w, document, count).await;
+        passages.insert(document, count);
+        if round % 6 == 5 {
+            check(dir.path(), &passages).await;
+        }
+    }
+}
+
+/// Each of these documents' passages is found by vector and by words, once.
+async fn check(root: &Path, passages: &BTreeMap<usize, usize>) {
+    let index = Index::open(root).await.unwrap().unwrap().tuned(Tuning { exact_rows: 0, ..BUSY });
+    let expected = passages.iter().flat_map(|(document, count)| {
+        (0..*count).map(move |p| format!("s/{document}: passage {document} {p}"))
+    });
+    let expected: BTreeSet<String> = expected.collect();
+    for mode in [SearchMode::Vector, SearchMode::Fts] {
+        let found = Ask { limit: 3_000, ..Ask::by(mode, "passage") }.of(&index, &["g"]).await;
+        let later =
+            |hit: &String| passages.keys().any(|document| hit.starts_with(&format!("s/{document}: ")));
+        let found: Vec<String> = sorted(&found.hits).into_iter().filter(later).collect();
+        assert_eq!(found.len(), expected.len(), "by {mode:?}");
+        assert_eq!(BTreeSet::from_iter(found), expected, "by {mode:?}");
+    }
+    let wrong = verify(root, &PipelineName::new("handbook").unwrap()).await.unwrap();
+    assert!(wrong.findings.is_empty(), "{:?}", wrong.findings);
 }

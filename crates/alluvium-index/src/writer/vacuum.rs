@@ -1,5 +1,7 @@
 //! Vacuum in the committer: the floor rises with a record, and what is below it goes.
 
+use std::time::Instant;
+
 use alluvium_core::ledger::{Reason, Record};
 use fail::fail_point;
 
@@ -20,12 +22,13 @@ impl Writer {
         if !vacuum::due(&self.ledger, head, &self.options.retention, now, &self.tuning).await? {
             return Ok(());
         }
-        let most = vacuum::most(head, &self.tuning);
+        let (most, since) = (vacuum::most(head, &self.tuning), Instant::now());
         self.raise_floor(most).await?;
         match self.sweep(most).await {
             Ok(swept) => {
                 let versions: u64 = swept.tables.values().map(|removed| removed.versions).sum();
-                tracing::debug!(records = swept.records, versions, "vacuumed");
+                let milliseconds = since.elapsed().as_millis() as u64;
+                tracing::debug!(records = swept.records, versions, milliseconds, "vacuumed");
                 Ok(())
             }
             Err(error) if error.kind() == ErrorKind::Fenced => Err(error),
