@@ -4,9 +4,9 @@
 //! Invariants:
 //! - a round costs in proportion to what is new, not to the table: every index takes what is new as a layer
 //!   of its own, and [`layers`] says when layers are merged;
-//! - rows are rewritten only while all layers that know them are about to be merged anyway: the index of a
-//!   row that moves is written anew, and a large layer takes seconds. So all indexes of a table are merged at
-//!   the same fragments ([`layers::due`]), or rows would never move again;
+//! - rows are rewritten only while all layers that know them are about to be merged anyway: a row that moves
+//!   is indexed again, and those of a large layer take seconds. So all indexes of a table are merged at the
+//!   same fragments ([`layers::due`]), or rows would never move again;
 //! - a layer may answer with rows that are gone, an access index with a list from before. Rows are known by
 //!   their addresses, and an address is never used twice, so that no search shows them
 //!   (`table::write_params` has no stable row ids);

@@ -26,11 +26,12 @@ fn sizes_body(measured: &Value) -> Result<String> {
     let (documents, chunks) = (figure(measured, "/documents")?, figure(measured, "/chunks")?);
     let mut text = format!(
         "Commits of {documents} documents of {chunks} made-up passages with vectors of 384 numbers around a \
-         thousand topics, half of the documents new and half edited, {} at each size; `durability = \"power\"`; \
-         a commit's time includes the maintenance that it sets off, which few do, so that medians are without; \
-         the vector index is trained before. Then rollbacks to before an edit of {documents} documents and a \
-         change of the access lists of so many documents, each of {chunks} passages. Goals: the largest index at \
-         most 1.5 times the smallest; a rollback over 1,000 lists at most 1 s.\n\n\
+         thousand topics, half of the documents new and half edited, {} at each size, in turn, each index \
+         opened anew before; `durability = \"power\"`; a commit's time includes the maintenance that it sets \
+         off, which few do, so that medians are without; the vector index is trained before. Then rollbacks to \
+         before an edit of {documents} documents and a change of the access lists of so many documents, each \
+         of {chunks} passages. Goals: the largest index at most 1.5 times the smallest; a rollback over 1,000 \
+         lists at most 1 s.\n\n\
          | rows | commit, ms: p50 | p90 | most | rollback over lists: ms |\n|---|---|---|---|---|\n",
         figure(measured, "/commits")?
     );
