@@ -24,25 +24,30 @@ async fn write(w: &mut Writer, document: usize, passages: usize) {
     commit(w, vec![upsert(&format!("s/{document}"), &passages.join("\n\n"), acl(&["g"]))]).await;
 }
 
+/// An index whose vector index was trained after the others had layers.
+async fn trained(root: &Path) -> Writer {
+    let mut w = writer(root).await.tuned(BUSY);
+    for document in 0..10 {
+        write(&mut w, document, 100).await;
+    }
+    for document in 10..21 {
+        write(&mut w, document, 8).await;
+    }
+    w.maintain().await.unwrap();
+    w
+}
+
 /// Layers of the vector index begin anew where it was trained, those of the others do not: rows that lie in
 /// layers of different ends must be merged all the same.
 #[tokio::test]
 async fn fragments_stay_few_whenever_a_vector_index_was_trained() {
     let dir = tempfile::tempdir().unwrap();
-    let mut w = writer(dir.path()).await.tuned(BUSY);
-    for document in 0..10 {
-        write(&mut w, document, 100).await;
-    }
-    let (before, after) = (11, 64);
-    for document in 10..10 + before {
-        write(&mut w, document, 8).await;
-    }
-    w.maintain().await.unwrap();
-    let trained = fragments(dir.path()).await;
+    let mut w = trained(dir.path()).await;
+    let (before, after) = (fragments(dir.path()).await, 64);
     for document in 100..100 + after {
         write(&mut w, document, 8).await;
     }
-    let since = fragments(dir.path()).await - trained;
+    let since = fragments(dir.path()).await - before;
     assert!(since <= 30, "{after} commits left {since} fragments");
 }
 
@@ -51,14 +56,10 @@ async fn fragments_stay_few_whenever_a_vector_index_was_trained() {
 #[tokio::test]
 async fn rows_that_move_are_found_once_by_every_index() {
     let dir = tempfile::tempdir().unwrap();
-    let mut w = writer(dir.path()).await.tuned(BUSY);
-    for document in 0..10 {
-        write(&mut w, document, 100).await;
-    }
-    for document in 10..31 {
+    let mut w = trained(dir.path()).await;
+    for document in 21..31 {
         write(&mut w, document, 8).await;
     }
-    w.maintain().await.unwrap();
     let mut passages = BTreeMap::from_iter((10..31).map(|document| (document, 8)));
     for round in 0..24 {
         let (document, count) = (10 + round * 7 % 30, 1 + round % 9);

@@ -97,9 +97,10 @@ fn flow_body(measured: &Value) -> Result<String> {
         ratio(of("old")?, of("new")?)
     };
     text.push_str(&format!(
-        "\nThe last hundred over the first: means **{:.2}**, medians {:.2}. The next {} \
-         hundred, each beside one of the first hundred of another index, so that both meet the same machine: means **{:.2}** ({:.1} over {:.1} ms), medians {:.2} ({:.1} over {:.1} ms). Commits that set off \
-         maintenance: {}, the longest **{:.2} s** with it.\n\n\
+        "\nThe last hundred over the first: means **{:.2}**, medians {:.2}. The next {} hundred, each beside one \
+         of the first hundred of another index, so that both meet the same machine: means **{:.2}** ({:.1} over \
+         {:.1} ms), medians {:.2} ({:.1} over {:.1} ms). Commits that set off maintenance: {}, the longest \
+         **{:.2} s** with it.\n\n\
          Written: {:.0} MB for {:.0} MB of new text and vectors, **{:.1}** bytes a byte ({:.1} reached the disk, \
          as the kernel counts). Left behind: {} files, {:.0} MB; records {} to {} are kept.",
         of("/mean")?,

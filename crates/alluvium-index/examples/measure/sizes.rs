@@ -27,14 +27,14 @@ pub(crate) async fn measure(folder: &Path, sizes: &[usize]) -> Result<Value> {
     }
     // In turn, so that all meet the same machine.
     for _ in 0..COMMITS {
-        for index in &mut indexes {
-            index.commit().await?;
+        for (index, w) in &mut indexes {
+            index.commit(w).await?;
         }
     }
     let mut rows = Vec::new();
-    for (size, mut index) in sizes.iter().zip(indexes) {
+    for (size, (mut index, w)) in sizes.iter().zip(indexes) {
         let commits = summary(&index.times);
-        index.writer = None;
+        drop(w);
         let mut rollbacks = Vec::new();
         for relisted in RELISTED.into_iter().filter(|relisted| *relisted <= size / CHUNKS) {
             rollbacks.push(index.rollback(relisted).await?);
@@ -48,8 +48,6 @@ pub(crate) async fn measure(folder: &Path, sizes: &[usize]) -> Result<Value> {
 struct Grown {
     folder: PathBuf,
     clock: Hand,
-    /// While commits are timed.
-    writer: Option<Writer>,
     documents: usize,
     revision: usize,
     /// Milliseconds of each commit, with the maintenance that it sets off.
@@ -57,7 +55,8 @@ struct Grown {
 }
 
 impl Grown {
-    async fn to(folder: &Path, rows: usize) -> Result<Self> {
+    /// Makes it, and opens it anew.
+    async fn to(folder: &Path, rows: usize) -> Result<(Self, Writer)> {
         let clock = Hand::now_on();
         let mut w = writer(folder, &clock).await?;
         let mut documents = 0;
@@ -72,12 +71,12 @@ impl Grown {
         w.maintain().await?;
         // The caches of one that grew hold all of it, or what was pushed out last.
         drop(w);
-        let writer = Some(writer(folder, &clock).await?);
-        Ok(Self { folder: folder.to_owned(), clock, writer, documents, revision: 0, times: Vec::new() })
+        let w = writer(folder, &clock).await?;
+        let grown = Self { folder: folder.to_owned(), clock, documents, revision: 0, times: Vec::new() };
+        Ok((grown, w))
     }
 
-    async fn commit(&mut self) -> Result<()> {
-        let w = self.writer.as_mut().ok_or("the writer is gone")?;
+    async fn commit(&mut self, w: &mut Writer) -> Result<()> {
         self.revision += 1;
         let half = DOCUMENTS / 2;
         let step = self.documents / half;

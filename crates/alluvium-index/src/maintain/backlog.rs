@@ -2,7 +2,7 @@
 
 use alluvium_core::ledger::TableRole;
 
-use super::{Effort, compaction};
+use super::{Effort, compaction, layers};
 use crate::error::Result;
 use crate::indexes::{Coverage, VECTOR, indexes};
 use crate::table::Table;
@@ -49,10 +49,7 @@ impl Backlog {
             }
         }
         let (fragments, unindexed_rows) = coverage.missing(&columns);
-        columns.retain(|column| {
-            coverage.missing(&[column]).0 > 0
-                || effort.merges_all(column) && coverage.layers(column).len() > 1
-        });
+        columns.retain(|column| layers::is_wanting(&coverage, column, effort));
         columns.extend(untrained.then_some(VECTOR));
         Ok(Self { unindexed_fragments: fragments as u64, unindexed_rows, fragments: 0, columns, untrained })
     }

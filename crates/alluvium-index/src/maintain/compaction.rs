@@ -21,8 +21,8 @@ use crate::tuning::Tuning;
 const FRAGMENT_ROWS: usize = 100_000;
 /// So many fragments of the second of [`Tuning::fragment_tiers`] are merged at a time.
 const TIER_FRAGMENTS: usize = 16;
-/// A fragment that has lost this share of its rows is written anew. The indexes that know it are, too, which
-/// takes half a minute at a million rows: it must be worth it.
+/// A fragment that has lost this share of its rows is written anew between commits. What is left of it is
+/// indexed again: it must be worth it.
 const DELETED_SHARE: f32 = 0.8;
 /// Most fragments rewritten in one go, to bound the pause.
 const MAX_COMPACTED: usize = 64;

@@ -37,6 +37,12 @@ pub(super) fn due(coverage: &Coverage, column: &str, effort: Effort) -> usize {
     sizes::due(&layers, new, most)
 }
 
+/// Whether a round would change the column's index, which is there.
+pub(super) fn is_wanting(coverage: &Coverage, column: &str, effort: Effort) -> bool {
+    let (fragments, _) = coverage.missing(&[column]);
+    fragments > 0 || effort.merges_all(column) && coverage.layers(column).len() > 1
+}
+
 async fn optimize(table: &Table, options: OptimizeOptions) -> Result<Table> {
     let since = Instant::now();
     let mut dataset = (**table.dataset()).clone();
@@ -59,10 +65,8 @@ pub(super) async fn add(table: &Table, columns: &[&str], effort: Effort) -> Resu
     // Most have the same layers, and are one commit.
     let mut by_due: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     for column in columns.iter().filter(|column| coverage.has(column)) {
-        let (fragments, _) = coverage.missing(&[column]);
-        let due = due(&coverage, column, effort);
-        if fragments > 0 || effort.merges_all(column) && due > 1 {
-            by_due.entry(due).or_default().push(indexes::name(column));
+        if is_wanting(&coverage, column, effort) {
+            by_due.entry(due(&coverage, column, effort)).or_default().push(indexes::name(column));
         }
     }
     let mut table = table.clone();

@@ -112,7 +112,7 @@ impl Replace<'_> {
         let Self { role, tables, located, dimension } = self;
         let table = tables.get(role)?.clone();
         let of_keys = located.of(role, table.version(), &keys);
-        let staged = task::beside(format!("writing rows of table {}", table.name()), async move {
+        task::beside(format!("writing rows of table {}", table.name()), async move {
             let old = async {
                 addresses.extend(match of_keys {
                     Some(known) => known,
@@ -126,8 +126,8 @@ impl Replace<'_> {
                 false => rows::to_batch(role, dimension, &rows).map(Some),
             };
             table.stage(old, new).await
-        });
-        staged.await
+        })
+        .await
     }
 }
 
