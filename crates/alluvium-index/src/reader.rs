@@ -94,14 +94,14 @@ impl Index {
         }
         let head = Ledger::open(&layout)?.head().await?;
         let Some(record) = head.filter(|record| !record.tables.is_empty()) else { return Ok(None) };
-        let tables = Tables::open(&layout, &record, &storage::session()).await?;
+        let tables = Tables::open(&layout, &record, &storage::session(layout.root())).await?;
         Ok(Some(Self::new(record, tables)))
     }
 
     /// Opens an earlier record.
     pub async fn open_at(root: &Path, record: &Record) -> Result<Self> {
         let layout = Layout::new(root);
-        let tables = Tables::open(&layout, record, &storage::session()).await?;
+        let tables = Tables::open(&layout, record, &storage::session(layout.root())).await?;
         Ok(Self::new(record.clone(), tables))
     }
 

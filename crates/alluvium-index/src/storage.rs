@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use lance::io::{ObjectStoreParams, ObjectStoreRegistry};
+use lance::io::ObjectStoreParams;
 use lance::session::Session;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
@@ -16,6 +16,7 @@ use crate::error::{IndexError, Result};
 
 #[cfg(feature = "failpoints")]
 pub mod faults;
+mod place;
 
 /// What a publish survives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +59,7 @@ pub(crate) fn table_place(path: &Path) -> (String, ObjectStoreParams) {
     if let Some(place) = faults::around_table(path) {
         return place;
     }
-    (path.to_string_lossy().into_owned(), ObjectStoreParams::default())
+    (place::of_table(path), ObjectStoreParams::default())
 }
 
 /// Bytes of indexes, and of manifests and file footers, that one writer or reader of the index holds. What
@@ -67,9 +68,10 @@ pub(crate) fn table_place(path: &Path) -> (String, ObjectStoreParams) {
 const INDEX_CACHE: usize = 64 << 20;
 const METADATA_CACHE: usize = 32 << 20;
 
-/// What the tables of one writer or reader share.
-pub(crate) fn session() -> Arc<Session> {
-    Arc::new(Session::new(INDEX_CACHE, METADATA_CACHE, Arc::new(ObjectStoreRegistry::default())))
+/// What the tables of one writer or reader of the index at `root` share. A table's place means what it must
+/// only together with the session of its index.
+pub(crate) fn session(root: &Path) -> Arc<Session> {
+    Arc::new(Session::new(INDEX_CACHE, METADATA_CACHE, Arc::new(place::stores(root))))
 }
 
 /// Makes everything on the file system of `path` durable. One call covers every file of a commit.

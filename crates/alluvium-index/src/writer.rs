@@ -162,10 +162,11 @@ impl Writer {
             action: "naming the generation".to_owned(),
             message: e.to_string(),
         })?;
+        let session = storage::session(layout.root());
         let mut writer = Self {
             layout,
             ledger,
-            session: storage::session(),
+            session,
             session_since: 0,
             id: WriterId {
                 nonce: String::new(),

@@ -100,7 +100,8 @@ pub(super) fn around_folder(folder: &Path, store: Arc<dyn ObjectStore>) -> Arc<d
 pub(super) fn around_table(path: &Path) -> Option<(String, ObjectStoreParams)> {
     let installed = over(path)?;
     let store = ObjectStoreParams { object_store_wrapper: Some(installed), ..ObjectStoreParams::default() };
-    Some((format!("file-object-store://{}", path.display()), store))
+    let place = alluvium_core::percent::encode(&path.to_string_lossy());
+    Some((format!("file-object-store://{place}"), store))
 }
 
 /// The faults over a root that is to be synced.

@@ -47,7 +47,8 @@ pub(super) async fn add_former(look: &Look<'_>, principals: &mut BTreeSet<String
     let Some(version) = version.filter(|version| look.head.tables.get(&name) != Some(version)) else {
         return;
     };
-    let opened = Table::open(&name, &look.layout.table(&name), version, storage::session()).await;
+    let session = storage::session(look.layout.root());
+    let opened = Table::open(&name, &look.layout.table(&name), version, session).await;
     if let Ok(table) = opened {
         let note = |row: Columns| {
             add(principals, &row.acl_readers);

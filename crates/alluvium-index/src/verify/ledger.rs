@@ -160,8 +160,9 @@ impl<'a> Walk<'a> {
 
 /// The versions of a table; none of one that is not there.
 async fn versions(layout: &Layout, table: &str) -> HashSet<u64> {
-    let path = layout.table(table);
-    let listed = DatasetBuilder::from_uri(path.to_string_lossy()).list_manifest_locations().await;
+    let (uri, store) = storage::table_place(&layout.table(table));
+    let builder = DatasetBuilder::from_uri(uri).with_store_params(store);
+    let listed = builder.with_session(storage::session(layout.root())).list_manifest_locations().await;
     listed.map(|found| found.into_iter().map(|location| location.version).collect()).unwrap_or_default()
 }
 

@@ -23,7 +23,7 @@ pub(super) async fn open(layout: &Layout, ledger: &Ledger, head: &Record, sink: 
     if head.tables.is_empty() {
         return None;
     }
-    let session = storage::session();
+    let session = storage::session(layout.root());
     let mut by_role = BTreeMap::new();
     for role in TableRole::ALL {
         let name = role.table(&head.generation);

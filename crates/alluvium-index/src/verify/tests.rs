@@ -84,7 +84,7 @@ async fn opened(root: &Path) -> (Ledger, Record, Tables) {
     let layout = Layout::new(root);
     let ledger = Ledger::open(&layout).unwrap();
     let head = ledger.head().await.unwrap().unwrap();
-    let tables = Tables::open(&layout, &head, &storage::session()).await.unwrap();
+    let tables = Tables::open(&layout, &head, &storage::session(root)).await.unwrap();
     (ledger, head, tables)
 }
 

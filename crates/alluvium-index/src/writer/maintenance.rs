@@ -45,7 +45,7 @@ impl Writer {
         let due = self.session_since.saturating_add(self.tuning.session_records);
         let Some(head) = self.head.as_ref().filter(|head| head.seq >= due) else { return Ok(()) };
         self.session_since = head.seq;
-        let session = storage::session();
+        let session = storage::session(self.layout.root());
         self.set_tables(Tables::open(&self.layout, head, &session).await?);
         self.session = session;
         Ok(())
