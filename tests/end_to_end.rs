@@ -27,6 +27,7 @@ mod interrupted;
 mod kafka;
 mod killed;
 mod maintain;
+mod meant;
 mod provenance;
 mod reader;
 mod roles;

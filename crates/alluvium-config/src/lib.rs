@@ -19,6 +19,7 @@ mod error;
 mod host;
 mod kafka;
 mod parse;
+mod patterns;
 mod places;
 mod reader;
 mod schema;

@@ -1,6 +1,6 @@
 //! Text → [`PipelineSpec`]: every table, every key, every default.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use alluvium_core::id::PipelineName;
@@ -50,7 +50,8 @@ impl PipelineSpec {
         let document = DeTable::parse(text).map_err(|e| Places::syntax(file, text, &e))?;
         let places = Places::collect(file, text, document.get_ref());
         let folder = file.parent().unwrap_or_else(|| Path::new(""));
-        parse_top(document.get_ref(), &places, folder, env)
+        let spec = parse_top(document.get_ref(), &places, folder, env)?;
+        Ok(Self { file: file.to_owned(), ..spec })
     }
 }
 
@@ -79,6 +80,7 @@ fn parse_top(
         run: parse_run(&top.section("run", RUN)?)?,
         prepared: parse_prepared(&top, folder, &sources)?.map(Box::new),
         sources,
+        file: PathBuf::new(),
         places: places.clone(),
     })
 }

@@ -212,12 +212,19 @@ shape! {
         /// The folder, relative to this file.
         #[schemars(length(min = 1))]
         root: String,
-        /// Globs of paths beneath the root, one of which must match. `*` does not cross a slash.
+        /// Globs of paths beneath the root, one of which must match. `*` does not cross a slash; a folder's
+        /// name means all that is in it.
         #[schemars(extend("default" = ["**/*"]), length(min = 1))]
         include: Option<Vec<String>>,
         /// Globs of paths beneath the root, none of which may match.
         #[schemars(extend("default" = []))]
         exclude: Option<Vec<String>>,
+        /// Whether hidden files, and what systems and editors leave beside documents, are documents, too.
+        #[schemars(extend("default" = false))]
+        hidden: Option<bool>,
+        /// Whether what `.gitignore` files leave out is left out.
+        #[schemars(extend("default" = false))]
+        gitignore: Option<bool>,
         /// The access list of documents without a sidecar; without it they are quarantined.
         default_acl: Option<Acl>,
         /// Larger files are quarantined.

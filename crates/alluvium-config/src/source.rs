@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use alluvium_core::access::Acl;
 use alluvium_core::id::SourceName;
-use globset::GlobBuilder;
 use serde::Serialize;
 use toml::de::DeTable;
 
@@ -12,12 +11,23 @@ use crate::bucket::{BucketSettings, parse_content_buckets};
 use crate::error::{ConfigError, Problem};
 use crate::kafka::{KAFKA, KafkaSettings, parse_kafka};
 use crate::parse::size;
+use crate::patterns::{parse_exclude, parse_include};
 use crate::reader::{Context, Reader, Text, quote};
 use crate::units::Reason;
 use crate::value::Value;
 
-pub(crate) const FILESYSTEM: &[&str] =
-    &["name", "type", "root", "include", "exclude", "default_acl", "max_file_size", "metadata"];
+pub(crate) const FILESYSTEM: &[&str] = &[
+    "name",
+    "type",
+    "root",
+    "include",
+    "exclude",
+    "hidden",
+    "gitignore",
+    "default_acl",
+    "max_file_size",
+    "metadata",
+];
 pub(crate) const JSONL: &[&str] =
     &["name", "type", "path", "default_acl", "content_roots", "content_bucket", "max_event_size"];
 pub(crate) const ACL: &[&str] = &["readers", "denied", "tenant", "classification"];
@@ -28,7 +38,6 @@ const ROOT: &str = "the folder that holds the documents";
 const EVENTS: &str = "a file of change events, or \"-\" for standard input";
 const CONTENT_ROOT: &str = "a folder that events may take content from";
 const METADATA: &str = "a text without control characters";
-const GLOB: &str = "a glob such as \"**/*.md\"";
 const PRINCIPAL: &str = "a principal such as \"group:staff\"";
 
 /// One source.
@@ -72,10 +81,16 @@ impl SourceKind {
 pub struct FilesystemSettings {
     /// The folder, joined to that of the pipeline file.
     pub root: Value<PathBuf>,
-    /// Globs of paths beneath the root, one of which must match. `*` does not cross a slash.
+    /// Patterns of paths beneath the root, one of which must match ([`alluvium_core::pattern`]).
     pub include: Vec<Value<String>>,
-    /// Globs of paths beneath the root, none of which may match.
+    /// Patterns of paths beneath the root, none of which may match.
     pub exclude: Vec<Value<String>>,
+    /// Whether hidden files, and what systems and editors leave beside documents, are documents, too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
+    /// Whether what `.gitignore` files leave out is left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub gitignore: bool,
     /// The access list of documents without a sidecar, canonical.
     pub default_acl: Option<Value<Acl>>,
     /// Larger files are quarantined, in bytes.
@@ -198,19 +213,13 @@ pub(crate) fn parse_content_roots(
 
 fn parse_filesystem(reader: &Reader<'_>, folder: &Path) -> Result<FilesystemSettings, ConfigError> {
     let root = reader.required("root", ROOT)?.parse(|root| local_path(root, folder))?;
-    let include = match reader.texts("include", GLOB)? {
-        Some(texts) => parse_globs(texts)?,
-        None => vec![Value::new("**/*".to_owned(), "**/*".to_owned(), false)],
-    };
-    if include.is_empty() {
-        let found = "an empty list, which includes nothing".to_owned();
-        let expected = "at least one glob".to_owned();
-        return Err(reader.error("include", Problem::Wrong { expected, found, nearest: None }));
-    }
+    let hidden = reader.flag("hidden")?;
     Ok(FilesystemSettings {
+        include: parse_include(reader, &root, hidden)?,
+        exclude: parse_exclude(reader, &root)?,
         root,
-        include,
-        exclude: parse_globs(reader.texts("exclude", GLOB)?.unwrap_or_default())?,
+        hidden,
+        gitignore: reader.flag("gitignore")?,
         default_acl: parse_acl(reader, "default_acl")?,
         max_file_size: size(reader, "max_file_size", 64 << 20, 1)?,
         metadata: parse_metadata(reader, "metadata")?,
@@ -238,17 +247,6 @@ fn parse_metadata(reader: &Reader<'_>, key: &str) -> Result<Vec<Value<String>>, 
     }
     pairs.sort_unstable_by(|a, b| a.expose().cmp(b.expose()));
     Ok(pairs)
-}
-
-fn parse_globs(texts: Vec<Text<'_>>) -> Result<Vec<Value<String>>, ConfigError> {
-    let check = |glob: &str| {
-        if glob.starts_with('/') || glob.starts_with("./") {
-            return Err(Reason::Borrowed("globs are relative to the root and start with neither / nor ./"));
-        }
-        let built = GlobBuilder::new(glob).literal_separator(true).build();
-        built.map(|_| glob.to_owned()).map_err(|e| Reason::Owned(e.kind().to_string()))
-    };
-    texts.into_iter().map(|text| text.parse(check)).collect()
 }
 
 pub(crate) fn parse_acl(reader: &Reader<'_>, key: &str) -> Result<Option<Value<Acl>>, ConfigError> {

@@ -38,6 +38,9 @@ pub struct PipelineSpec {
     pub prepared: Option<Box<PreparedSettings>>,
     /// The sources, at least one, in the order of the file.
     pub sources: Vec<SourceSpec>,
+    /// The file, as the caller named it.
+    #[serde(skip)]
+    pub file: PathBuf,
     #[serde(skip)]
     pub(crate) places: Places,
 }

@@ -60,7 +60,7 @@ fn keys() {
     assert_eq!(
         message("include", "inclde"),
         "18:1: source[0].inclde: unknown key; expected one of name, type, root, include, exclude, \
-         default_acl, max_file_size, metadata; did you mean \"include\"?"
+         hidden, gitignore, default_acl, max_file_size, metadata; did you mean \"include\"?"
     );
     assert_eq!(
         message("denied", "dennied"),

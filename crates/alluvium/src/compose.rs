@@ -1,7 +1,7 @@
 //! The composition root: from a pipeline file to the pieces that run it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alluvium_config::{
@@ -10,7 +10,7 @@ use alluvium_config::{
 };
 use alluvium_connect::event::{AccessKey, Again, BucketSpec};
 use alluvium_connect::filesystem::{
-    FilesystemFollow, FilesystemSource, FilesystemSpec, FollowSettings, Reprocess,
+    FilesystemFollow, FilesystemSource, FilesystemSpec, FollowSettings, Notices, Reprocess, place_of,
 };
 use alluvium_connect::jsonl::{JsonlMode, JsonlSource, JsonlSpec};
 use alluvium_core::chunk::Chunker;
@@ -31,6 +31,7 @@ use alluvium_models::{Home, ModelSpec};
 use alluvium_runtime::{RunError, Settings};
 
 use crate::failure::{Exit, Failure};
+use crate::warnings::WrittenDown;
 
 mod kafka;
 
@@ -52,17 +53,18 @@ pub(crate) fn read_pipeline(file: &Path) -> Result<PipelineSpec, Failure> {
     Ok(spec)
 }
 
-/// Lance names its files by URL, and has none for a path that is not UTF-8.
-fn check_place(spec: &PipelineSpec) -> Result<(), Failure> {
-    let place = std::path::absolute(&*spec.index.path);
-    match place {
-        Ok(place) if place.to_str().is_none() => {
-            let message = format!("the path of the index is not UTF-8: {}", place.display());
-            Err(Failure::new(Exit::Usage, "config", message)
-                .next("rename the folder, or give index.uri an absolute path that is"))
+/// Nothing that lies in the index is a document.
+fn check_place(spec: &PipelineSpec) -> Result<(), ConfigError> {
+    for (i, source) in spec.sources.iter().enumerate() {
+        if let SourceKind::Filesystem(settings) = &source.kind
+            && place_of(&settings.root).starts_with(place_of(&spec.index.path))
+        {
+            let message =
+                "is the index's own folder, or lies in it; give the documents a folder of their own";
+            return Err(spec.at_key(&format!("source[{i}].root"), message));
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 /// The model must be known and must take chunks of the wanted size.
@@ -187,6 +189,10 @@ pub(crate) struct Start {
     pub(crate) fingerprint: Sha256,
     pub(crate) reprocess: Reprocess,
     pub(crate) allow_deletes: bool,
+    /// Files and folders of ours, which are never documents.
+    pub(crate) apart: Vec<PathBuf>,
+    /// Who hears what a person should know.
+    pub(crate) notices: Arc<dyn Notices>,
 }
 
 impl Start {
@@ -214,7 +220,9 @@ impl Start {
         let checkpoint = writer.head().and_then(|head| head.checkpoint.0.get(source.name.expose()));
         let positions = checkpoint.map(|c| c.partitions.clone()).unwrap_or_default();
         let (reprocess, allow_deletes) = (Reprocess::Changed, false);
-        Ok(Self { known, positions, again, fingerprint: fingerprint.clone(), reprocess, allow_deletes })
+        let (fingerprint, apart) = (fingerprint.clone(), ours(spec));
+        let notices = Arc::new(WrittenDown::of(spec, source));
+        Ok(Self { known, positions, again, fingerprint, reprocess, allow_deletes, apart, notices })
     }
 
     /// Whether the source has never been read to its end.
@@ -226,11 +234,11 @@ impl Start {
 /// A source of the pipeline that ends, ready to be pulled.
 pub(crate) fn source(spec: &SourceSpec, start: Start) -> Result<Box<dyn Source>, RunError> {
     let position = start.positions.get(SCAN).copied();
-    let Start { known, positions, again, fingerprint, reprocess, allow_deletes } = start;
+    let Start { known, positions, again, fingerprint, reprocess, allow_deletes, apart, notices } = start;
     let clock = Arc::new(SystemClock);
     Ok(match &spec.kind {
         SourceKind::Filesystem(settings) => {
-            let filesystem = filesystem(spec, settings, allow_deletes);
+            let filesystem = filesystem(spec, settings, allow_deletes, apart, notices);
             Box::new(FilesystemSource::scan(filesystem, known, fingerprint, reprocess, position, clock)?)
         }
         SourceKind::Jsonl(settings) => {
@@ -249,12 +257,12 @@ pub(crate) fn following(
     start: Start,
 ) -> Result<Box<dyn Source>, RunError> {
     let position = start.positions.get(SCAN).copied();
-    let Start { known, positions, again, fingerprint, .. } = start;
+    let Start { known, positions, again, fingerprint, apart, notices, .. } = start;
     Ok(match &source.kind {
         SourceKind::Filesystem(settings) => {
             let follow =
                 FollowSettings { reconcile_interval: spec.run.reconcile_interval, settle: spec.run.settle };
-            let filesystem = filesystem(source, settings, false);
+            let filesystem = filesystem(source, settings, false, apart, notices);
             let clock = Arc::new(SystemClock);
             Box::new(FilesystemFollow::new(filesystem, known, fingerprint, position, clock, follow)?)
         }
@@ -313,16 +321,31 @@ fn all_exposed<T: Clone>(values: &[Value<T>]) -> Vec<T> {
     values.iter().map(|value| value.expose().clone()).collect()
 }
 
-fn filesystem(spec: &SourceSpec, settings: &FilesystemSettings, allow_deletes: bool) -> FilesystemSpec {
+/// The index and the pipeline file.
+pub(crate) fn ours(spec: &PipelineSpec) -> Vec<PathBuf> {
+    vec![spec.index.path.expose().clone(), spec.file.clone()]
+}
+
+fn filesystem(
+    spec: &SourceSpec,
+    settings: &FilesystemSettings,
+    allow_deletes: bool,
+    apart: Vec<PathBuf>,
+    notices: Arc<dyn Notices>,
+) -> FilesystemSpec {
     FilesystemSpec {
         name: spec.name.expose().clone(),
         root: settings.root.expose().clone(),
         include: all_exposed(&settings.include),
         exclude: all_exposed(&settings.exclude),
+        hidden: settings.hidden,
+        gitignore: settings.gitignore,
+        apart,
         default_acl: exposed(settings.default_acl.as_ref()),
         max_file_size: settings.max_file_size,
         allow_deletes,
         metadata: all_exposed(&settings.metadata),
+        notices,
     }
 }
 

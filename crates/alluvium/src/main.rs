@@ -13,6 +13,7 @@ mod output;
 mod progress;
 mod results;
 mod signals;
+mod warnings;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command as Process, ExitCode};

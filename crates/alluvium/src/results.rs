@@ -10,6 +10,7 @@ mod releases;
 mod run;
 mod search;
 mod verify;
+mod warning;
 
 #[cfg(test)]
 pub(crate) use explain::ExplainResult;
@@ -28,12 +29,13 @@ pub(crate) use run::{
 };
 pub(crate) use search::{Hit, LegShort, LiveShort, PlanResult, SearchResult};
 pub(crate) use verify::{Finding, SourceChecked, Verified, VerifyResult};
+pub(crate) use warning::SourceWarning;
 
 #[cfg(test)]
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 
 /// The JSON Schema (draft 2020-12) of what is written: every key is there, if only as null, but for those
-/// of `search` that a flag asks for.
+/// of `search` that a flag asks for, and for `warnings`.
 #[cfg(test)]
 pub(crate) fn schema_of<T: JsonSchema>() -> Schema {
     SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()

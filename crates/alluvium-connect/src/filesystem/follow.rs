@@ -13,7 +13,7 @@
 //! that led nowhere, or that leads through another link, waits for the scan of the whole tree.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::dirty::{Lost, PATIENCE};
+use super::root::Root;
 use super::scan::Scan;
 use super::scope::Scope;
 use super::tree::Tree;
@@ -259,7 +260,7 @@ impl Work {
     }
 
     fn start_watch(&mut self, root: PathBuf) -> Option<Watch> {
-        let watch = Watch::start(root, Arc::clone(&self.heard));
+        let watch = Watch::start(root, &self.tree.spec.root, Arc::clone(&self.heard));
         let error = match watch {
             Ok(watch) => return Some(watch),
             Err(error) => error,
@@ -277,8 +278,25 @@ impl Work {
         if self.deleted_at.is_none_or(|at| at.elapsed() > together) {
             self.tree.known.forget_peak();
         }
+        let root = Root::open(&self.tree.spec.root).ok();
+        let switched = |path: &PathBuf| {
+            let links_folder = |root: &Root| root.links_folder(path);
+            self.tree.revisions.concern(path) || root.as_ref().is_some_and(links_folder)
+        };
+        if ripe.iter().any(switched) {
+            return self.begin_whole();
+        }
         let links: Vec<PathBuf> = ripe.iter().flat_map(|path| self.tree.links.to(path)).cloned().collect();
-        self.begin(Scan::of(Scope::of(ripe.into_iter().chain(links)), deferred))
+        let as_known = |path: PathBuf| self.tree.revisions.known_as(&path).unwrap_or(path);
+        let ripe: Vec<PathBuf> = ripe.into_iter().map(as_known).collect();
+        let lists = root.iter().flat_map(|root| ripe.iter().filter(|path| self.tree.may_misname(root, path)));
+        let folders: Vec<PathBuf> = lists.filter_map(|path| path.parent()).map(Path::to_owned).collect();
+        let scope = Scope::of(ripe.iter().cloned().chain(links).chain(folders));
+        if scope.is_whole() {
+            return self.begin_whole();
+        }
+        let deferred = deferred.into_iter().map(as_known).collect();
+        self.begin(Scan::of(scope, deferred))
     }
 
     fn begin(&mut self, mut scan: Scan) -> Result<(), SourceError> {

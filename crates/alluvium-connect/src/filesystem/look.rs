@@ -138,7 +138,7 @@ impl Looker {
                 hash,
                 media_type: entry.media_type,
                 title: None,
-                uri: file_uri(&self.root.path().join(&entry.path)),
+                uri: file_uri(&self.root.named().join(&entry.path)),
                 modified_at: stat.modified_at(),
                 metadata: self.metadata.clone(),
             }))),

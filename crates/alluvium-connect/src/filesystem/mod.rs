@@ -11,19 +11,27 @@
 //!   allows it, and a last look does not find it ([`scan`]).
 //! - Nothing outside the root is read: paths are opened beneath it and without following links; a link
 //!   is resolved once, at listing, and only to a file within the root ([`root`]).
+//! - What stays out, by name, by an ignore file or because it is ours, is out for listings, for parts of
+//!   them and for deletions alike ([`apart`]).
+//! - A list that applies to nothing hides whom it was likely meant for ([`misnamed`]).
 //! - No file is lost silently: one whose name can't be an id is refused under an id of its own.
 //!
 //! A followed link takes the access list of the link's place, as a copy of the file there would.
 
+mod apart;
 mod dirty;
 mod follow;
 mod globs;
+mod ignore;
 mod judge;
 mod known;
 mod listing;
 mod local_id;
 mod look;
+mod misnamed;
+mod notices;
 pub(crate) mod read;
+mod revisions;
 pub(crate) mod root;
 mod scan;
 mod scope;
@@ -44,7 +52,9 @@ use alluvium_core::id::SourceName;
 use alluvium_core::source::{Room, Source, SourceBatch, SourceError};
 use async_trait::async_trait;
 
+pub use apart::place_of;
 pub use follow::{FilesystemFollow, FollowSettings};
+pub use notices::{Notices, Unheard, Warning};
 use scan::Scan;
 use scope::Scope;
 pub use sidecar::{SidecarError, parse_sidecar};
@@ -57,10 +67,16 @@ pub struct FilesystemSpec {
     pub name: SourceName,
     /// The folder.
     pub root: PathBuf,
-    /// Globs of paths beneath the root, one of which must match. `*` does not cross a slash.
+    /// Patterns of paths beneath the root, one of which must match ([`alluvium_core::pattern`]).
     pub include: Vec<String>,
-    /// Globs of paths beneath the root, none of which may match.
+    /// Patterns of paths beneath the root, none of which may match.
     pub exclude: Vec<String>,
+    /// Whether files that nobody means ([`alluvium_core::unmeant`]) are documents, too.
+    pub hidden: bool,
+    /// Whether what `.gitignore` files name is left out; what `.alluviumignore` files name always is.
+    pub gitignore: bool,
+    /// Files and folders of our own, such as the index, which are never documents.
+    pub apart: Vec<PathBuf>,
     /// The access list of files without a sidecar.
     pub default_acl: Option<Acl>,
     /// Larger files are refused, in bytes.
@@ -69,6 +85,8 @@ pub struct FilesystemSpec {
     pub allow_deletes: bool,
     /// `key=value` pairs of every document.
     pub metadata: Vec<String>,
+    /// Who hears what a person should know.
+    pub notices: Arc<dyn Notices>,
 }
 
 /// Which documents are done again.

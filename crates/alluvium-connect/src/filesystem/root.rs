@@ -15,15 +15,33 @@ use super::stamp::FileStat;
 pub(crate) struct Root {
     /// Without links.
     path: PathBuf,
+    /// As it was named: a link in it may lead elsewhere later.
+    named: PathBuf,
     dir: OwnedFd,
 }
 
 impl Root {
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let path = path.canonicalize()?;
+    pub(crate) fn open(named: &Path) -> io::Result<Self> {
+        let path = named.canonicalize()?;
+        let named = std::path::absolute(named)?;
+        let back = named.components().any(|part| part == std::path::Component::ParentDir);
+        let named = if back { path.clone() } else { named };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = rustix::fs::open(&path, flags, Mode::empty())?;
-        Ok(Self { path, dir })
+        Ok(Self { path, named, dir })
+    }
+
+    /// The same place by a name that stays, for people and links.
+    pub(crate) fn named(&self) -> &Path {
+        &self.named
+    }
+
+    /// Whether its name still leads to this very folder.
+    pub(crate) fn stands(&self) -> bool {
+        let here = rustix::fs::fstat(&self.dir).ok();
+        let there = rustix::fs::stat(&self.named).ok();
+        here.zip(there)
+            .is_some_and(|(here, there)| (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -54,6 +72,12 @@ impl Root {
             Err(e) if is_gone(&e) => Ok(None),
             found => found,
         }
+    }
+
+    /// Whether a link at `path` leads to a folder.
+    pub(crate) fn links_folder(&self, path: &Path) -> bool {
+        let full = self.path.join(path);
+        full.symlink_metadata().is_ok_and(|m| m.is_symlink()) && full.metadata().is_ok_and(|m| m.is_dir())
     }
 
     /// Whether there is a regular file at `path`, reached without a link.

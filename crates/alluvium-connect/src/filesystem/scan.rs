@@ -17,10 +17,12 @@ use alluvium_core::source::{Room, SourceBatch, SourceError};
 use alluvium_core::version::Version;
 use jiff::Timestamp;
 
+use super::apart::Apart;
 use super::judge::ListHashes;
 use super::listing::{Entry, Walk, media_type};
 use super::local_id::lies_at;
 use super::look::{Looked, Looker, POSITION};
+use super::notices;
 use super::root::Root;
 use super::scope::Scope;
 use super::sidecar::AccessLists;
@@ -34,6 +36,8 @@ const PARTITION: &str = "scan";
 const MANY: usize = 20;
 /// Files that one batch looks at, at most: unchanged ones fill no room, and progress should be seen.
 const MOST_LOOKED_AT: u64 = 1024;
+/// How often a scan begins again because its folder became another one.
+const MOST_AGAIN: u32 = 3;
 /// Bytes that one batch reads, at most, for the same reason.
 const MOST_READ: u64 = 64 << 20;
 
@@ -54,12 +58,15 @@ pub(crate) struct Scan {
     unlisted: Vec<PathBuf>,
     /// Whether something that is there was not looked at.
     incomplete: bool,
+    /// How often it began again.
+    again: u32,
 }
 
 enum Stage {
     New,
     Reading {
         looker: Box<Looker>,
+        apart: Box<Apart>,
         entries: IntoIter<Entry>,
     },
     Deleting {
@@ -91,6 +98,7 @@ impl Scan {
             skipped: 0,
             unlisted: Vec::new(),
             incomplete: false,
+            again: 0,
         }
     }
 
@@ -112,31 +120,45 @@ impl Scan {
             return Ok(());
         }
         let started = tree.clock.now();
+        let (name, place) = (tree.spec.name.to_string(), tree.spec.root.clone());
         let broken = |e: std::io::Error| SourceError::Broken {
-            source_name: tree.spec.name.to_string(),
-            message: format!("the root {} can't be listed: {e}", tree.spec.root.display()),
+            source_name: name.clone(),
+            message: format!("the root {} can't be listed: {e}", place.display()),
         };
         let root = Root::open(&tree.spec.root).map_err(broken)?;
+        let mut apart = Apart::new(&tree.spec, &root).map_err(broken)?;
+        if self.is_whole() {
+            tree.forget();
+        }
         let mut on_folder =
             |folder: &Path| tree.watch.iter_mut().for_each(|watch: &mut Watch| watch.add(folder));
-        let mut walk =
-            Walk { root: &root, globs: &tree.globs, read_dir: tree.read_dir, on_folder: &mut on_folder };
+        let mut walk = Walk {
+            root: &root,
+            globs: &tree.globs,
+            apart: &mut apart,
+            revisions: &mut tree.revisions,
+            misnamed: &mut tree.misnamed,
+            read_dir: tree.read_dir,
+            on_folder: &mut on_folder,
+        };
         let listing = walk.list(&self.scope).map_err(broken)?;
         tree.known.begin_scan();
-        if self.is_whole() {
-            tree.links.clear();
-        }
         listing.documents.iter().for_each(|entry| tree.links.note(entry));
         self.alive = tree.known.alive();
         self.listed = listing.documents.len() as u64;
         self.expected = Some(self.listed);
         self.skipped = listing.skipped;
         self.incomplete = !listing.unlisted.is_empty();
+        if self.is_whole() && !self.incomplete {
+            tree.of_patterns = notices::of_patterns(&tree.globs, &listing.hits);
+            tree.of_patterns.extend(notices::of_ignores(&apart.ignores));
+        }
+        tree.tell();
         self.unlisted = listing.unlisted;
         let looker = Box::new(Looker {
             source: tree.spec.name.clone(),
             root,
-            access: AccessLists::new(listing.sidecars, tree.spec.default_acl.clone()),
+            access: AccessLists::new(listing.sidecars, tree.misnamed.clone(), tree.spec.default_acl.clone()),
             lists: ListHashes::default(),
             max_file_size: tree.spec.max_file_size,
             metadata: tree.spec.metadata.clone(),
@@ -144,7 +166,8 @@ impl Scan {
             reprocess: tree.reprocess,
             started,
         });
-        self.stage = Stage::Reading { looker, entries: listing.documents.into_iter() };
+        let apart = Box::new(apart);
+        self.stage = Stage::Reading { looker, apart, entries: listing.documents.into_iter() };
         Ok(())
     }
 
@@ -186,7 +209,7 @@ impl Scan {
         read: &mut u64,
     ) -> Result<Step, SourceError> {
         match &mut self.stage {
-            Stage::Reading { looker, entries } => {
+            Stage::Reading { looker, entries, .. } => {
                 let Some(entry) = entries.next() else {
                     self.begin_deleting(tree, batch)?;
                     return Ok(Step::Nothing);
@@ -230,15 +253,19 @@ impl Scan {
     /// What is known in the scope and was not seen is gone, unless the place where it was could not be
     /// listed, or it is there after all. The brake judges over all of it before the first deletion.
     fn begin_deleting(&mut self, tree: &mut Tree, batch: &mut SourceBatch) -> Result<(), SourceError> {
-        let Stage::Reading { looker, .. } = &self.stage else { return Ok(()) };
+        let Stage::Reading { looker, apart, .. } = &mut self.stage else { return Ok(()) };
+        let leads = |link: &Path, folder: &Path| looker.root.resolve(link).is_ok_and(|real| real == folder);
+        if !looker.root.stands() || !tree.revisions.stand(leads) {
+            return self.begin_again(tree);
+        }
         let (mut ids, mut protected) = (Vec::new(), 0);
         for local in tree.known.missing(&self.scope) {
             let path = Path::new(&local);
             if self.unlisted.iter().any(|folder| lies_at(&local, folder)) {
                 protected += 1;
-            } else if tree.globs.admit(path) && media_type(path).is_some() && looker.root.holds_file(path) {
+            } else if is_there(tree, looker, apart, path) {
                 // A part is scanned because something was heard, and so will be what came now.
-                if self.is_whole() {
+                if self.scope.is_whole() {
                     let what = "a document came while its folder was listed; the next scan looks at it";
                     tracing::warn!(path = local, "{what}");
                 }
@@ -269,6 +296,20 @@ impl Scan {
         Ok(())
     }
 
+    /// The root, or a folder in it that goes by the name of a link, was switched to another while it was
+    /// listed and read, so that what is missing may only be missing there.
+    fn begin_again(&mut self, tree: &mut Tree) -> Result<(), SourceError> {
+        self.again += 1;
+        if !self.is_whole() || self.again > MOST_AGAIN {
+            let what = "a folder was switched while it was read; nothing is deleted before a later look";
+            tracing::info!(source = %tree.spec.name, "{what}");
+            self.stage = Stage::Withheld;
+            return Ok(());
+        }
+        (self.stage, self.fresh) = (Stage::New, 0);
+        self.list(tree)
+    }
+
     /// What the brake is shown. A part of the tree is judged as if all of it had been listed: everything
     /// else is there, and deletions that go on are one with those before them.
     fn judged(&self, tree: &Tree, missing: u64, protected: u64) -> brake::Listing {
@@ -278,6 +319,16 @@ impl Scan {
         let listed = (self.alive + self.fresh).saturating_sub(missing);
         brake::Listing { listed, known: self.alive.max(tree.known.peak()), missing }
     }
+}
+
+/// Whether a document that the scan has not seen is there all the same.
+fn is_there(tree: &Tree, looker: &Looker, apart: &mut Apart, path: &Path) -> bool {
+    tree.globs.admit(path)
+        && media_type(path).is_some()
+        && looker.root.holds_file(&tree.revisions.real(path))
+        && !tree.revisions.hold_at(path)
+        && !tree.misnamed.contains(path)
+        && !apart.holds_at(&looker.root, &tree.revisions, path, false).unwrap_or(false)
 }
 
 /// One more scan of the whole tree is complete.

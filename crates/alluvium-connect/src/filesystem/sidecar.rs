@@ -17,10 +17,11 @@ use alluvium_core::quarantine::{Cause, Refusal, Stage};
 use alluvium_core::version::Version;
 use serde::Deserialize;
 
+use super::misnamed::Misnamed;
 use super::root::Root;
 
 /// The name of a folder's sidecar, and the end of a file's.
-const SUFFIX: &str = ".acl.toml";
+pub(crate) const SUFFIX: &str = ".acl.toml";
 /// The largest sidecar, in bytes.
 const MAX_SIDECAR: u64 = 4 << 20;
 
@@ -93,20 +94,26 @@ pub(crate) fn subject_of(path: &Path) -> Option<PathBuf> {
 /// The access lists of one scan.
 pub(crate) struct AccessLists {
     present: HashSet<PathBuf>,
+    misnamed: Misnamed,
     default: Option<Acl>,
     /// Sidecars of folders that were read.
     folders: HashMap<PathBuf, AccessChange>,
 }
 
 impl AccessLists {
-    /// `present` are the sidecars of the listing, `default` is canonical.
-    pub(crate) fn new(present: HashSet<PathBuf>, default: Option<Acl>) -> Self {
-        Self { present, default, folders: HashMap::new() }
+    /// `present` are the sidecars of the listing, `misnamed` those that are none, `default` is canonical.
+    pub(crate) fn new(present: HashSet<PathBuf>, misnamed: Misnamed, default: Option<Acl>) -> Self {
+        Self { present, misnamed, default, folders: HashMap::new() }
     }
 
     /// The access half of the file at `path`.
     pub(crate) fn of(&mut self, root: &Root, path: &Path) -> AccessChange {
-        match sidecars_of(path).find(|sidecar| self.present.contains(sidecar)) {
+        let nearest = sidecars_of(path).find(|sidecar| self.present.contains(sidecar));
+        if let Some(misnamed) = self.nearer(path, nearest.as_deref()) {
+            let what = "is no list by this name, and is likely meant for this; rename or remove it";
+            return unreadable(Cause::BadAccessList, format!("{}: {what}", misnamed.display()).as_str());
+        }
+        match nearest {
             // Folders' lists are read once a scan.
             Some(own) if own.file_name() != Some(OsStr::new(SUFFIX)) => read(root, &own),
             Some(nearest) => match self.folders.get(&nearest) {
@@ -119,6 +126,17 @@ impl AccessLists {
             },
             None => self.without_sidecar(),
         }
+    }
+
+    /// A list that was likely meant to hold rather than `nearest`, the one that would hold for `path`.
+    fn nearer(&self, path: &Path, nearest: Option<&Path>) -> Option<PathBuf> {
+        if self.misnamed.is_empty() {
+            return None;
+        }
+        let until =
+            sidecars_of(path).zip(path.ancestors()).take_while(|(list, _)| Some(list.as_path()) != nearest);
+        let inside = |place: &Path| if place == path { None } else { self.misnamed.inside(place) };
+        until.into_iter().find_map(|(_, place)| inside(place).or_else(|| self.misnamed.beside(place)))
     }
 
     fn without_sidecar(&self) -> AccessChange {

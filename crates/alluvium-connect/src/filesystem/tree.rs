@@ -12,7 +12,12 @@ use alluvium_core::source::SourceError;
 
 use super::globs::Globs;
 use super::known::Known;
-use super::listing::{Entry, ReadDir, read_dir};
+use super::listing::{Entry, Kind, ReadDir, read_dir};
+use super::misnamed::{Base, Misnamed};
+use super::notices::{self, Warning};
+use super::revisions::Revisions;
+use super::root::Root;
+use super::sidecar::{sidecars_of, subject_of};
 use super::watch::Watch;
 use super::{FilesystemSpec, Reprocess};
 
@@ -30,6 +35,12 @@ pub(crate) struct Tree {
     /// Watches what is listed; a source that follows sets it.
     pub(crate) watch: Option<Watch>,
     pub(crate) links: Links,
+    pub(crate) revisions: Revisions,
+    pub(crate) misnamed: Misnamed,
+    /// What the last complete scan found of patterns and rules.
+    pub(crate) of_patterns: Vec<Warning>,
+    /// What was told last.
+    told: Option<Vec<Warning>>,
 }
 
 impl Tree {
@@ -41,8 +52,8 @@ impl Tree {
         position: Option<u64>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SourceError> {
-        let broken = |message: String| SourceError::Broken { source_name: spec.name.to_string(), message };
-        let globs = Globs::new(&spec.include, &spec.exclude).map_err(|e| broken(e.to_string()))?;
+        let broken = |message| SourceError::Broken { source_name: spec.name.to_string(), message };
+        let globs = Globs::new(&spec.include, &spec.exclude).map_err(broken)?;
         let default = spec.default_acl.clone().map(Acl::canonical).transpose();
         spec.default_acl = default.map_err(|e| broken(format!("default_acl: {e}")))?;
         spec.metadata.sort_unstable();
@@ -57,7 +68,41 @@ impl Tree {
             read_dir,
             watch: None,
             links: Links::default(),
+            revisions: Revisions::default(),
+            misnamed: Misnamed::default(),
+            of_patterns: Vec::new(),
+            told: None,
         })
+    }
+
+    /// Forgets what a scan of the whole tree finds anew.
+    pub(crate) fn forget(&mut self) {
+        self.links.clear();
+        self.revisions.clear();
+        self.misnamed.clear();
+    }
+
+    /// Whether what happened at `path` may concern lists that apply to nothing, so that its folder must be
+    /// listed to tell: a name that looks like a list's and is none, or the coming or going of what a list
+    /// is named after.
+    pub(crate) fn may_misname(&self, root: &Root, path: &Path) -> bool {
+        let Some(name) = path.file_name() else { return false };
+        let there = |path: &Path| matches!(root.kind(&self.revisions.real(path)), Ok(Some(kind)) if kind != Kind::Folder);
+        let own = sidecars_of(path)
+            .next()
+            .is_some_and(|own| there(&own) && !there(path) || self.misnamed.contains(&own));
+        let orphan = Base::of(name).is_some() && !subject_of(path).is_some_and(|subject| there(&subject));
+        own || orphan || self.misnamed.contains(path)
+    }
+
+    /// Tells what a person should know, where that is news.
+    pub(crate) fn tell(&mut self) {
+        let mut warnings = notices::of_lists(&self.misnamed);
+        warnings.extend(self.of_patterns.iter().cloned());
+        if self.told.as_ref() != Some(&warnings) {
+            self.spec.notices.tell(&self.spec.name, &warnings);
+            self.told = Some(warnings);
+        }
     }
 }
 
@@ -72,7 +117,7 @@ impl Links {
     }
 
     pub(crate) fn note(&mut self, entry: &Entry) {
-        if let Some(target) = &entry.target {
+        if let Some(target) = entry.target.as_ref().filter(|_| entry.is_link) {
             self.0.entry(target.clone()).or_default().insert(entry.path.clone());
         }
     }

@@ -15,8 +15,9 @@ use crate::compose::{self, Shape, Start, at_index, read_pipeline};
 use crate::failure::{Exit, Failure};
 use crate::output;
 use crate::progress::Shown;
-use crate::results::{BackfillResult, ChunkCounts, DocumentCounts, LiveShort};
+use crate::results::{BackfillResult, ChunkCounts, DocumentCounts, LiveShort, SourceWarning};
 use crate::signals::Signals;
+use crate::warnings;
 
 mod beside;
 
@@ -46,7 +47,8 @@ pub(super) async fn bring_up_to_date(
         _ = signals => return Err(interrupted("stopped at once")),
     };
     let (report, live) = outcome;
-    Ok((result(&report, live, started.elapsed().as_secs_f64()), report))
+    let warnings = warnings::read(spec, chosen.iter().copied());
+    Ok((result(&report, live, started.elapsed().as_secs_f64(), warnings), report))
 }
 
 fn chosen<'s>(spec: &'s PipelineSpec, name: Option<&str>) -> Result<Vec<&'s SourceSpec>, Failure> {
@@ -113,7 +115,12 @@ async fn load(
     Ok((report, live))
 }
 
-fn result(report: &Report, release: Option<LiveShort>, seconds: f64) -> BackfillResult {
+fn result(
+    report: &Report,
+    release: Option<LiveShort>,
+    seconds: f64,
+    warnings: Vec<SourceWarning>,
+) -> BackfillResult {
     let counts = &report.counts;
     BackfillResult {
         documents: DocumentCounts {
@@ -132,6 +139,7 @@ fn result(report: &Report, release: Option<LiveShort>, seconds: f64) -> Backfill
         seconds,
         release,
         published: report.published.is_some(),
+        warnings,
     }
 }
 
@@ -142,7 +150,7 @@ pub(super) fn text(result: &BackfillResult, report: &Report) -> String {
         (Some(live), false) => format!("nothing to publish: live is still seq {}", live.seq),
         (None, _) => "nothing published".to_owned(),
     };
-    format!(
+    let counted = format!(
         "{} documents seen in {:.1} s: {} indexed, {} unchanged, {} access changed, {} deleted, \
          {} quarantined, {} skipped\n{} chunks written: {} embedded, {} reused\n{release}",
         documents.seen,
@@ -156,7 +164,8 @@ pub(super) fn text(result: &BackfillResult, report: &Report) -> String {
         chunks.written,
         chunks.embedded,
         chunks.reused,
-    )
+    );
+    std::iter::once(counted).chain(warnings::lines(&result.warnings)).collect::<Vec<_>>().join("\n")
 }
 
 /// How the run ended: an interruption says more than the brake, and that more than a quarantine.

@@ -11,6 +11,7 @@ use crate::daemon_health::{self, DaemonHealth};
 use crate::failure::{Exit, Failure};
 use crate::output;
 use crate::results::{Maintenance, SourceStatus, StatusResult};
+use crate::warnings;
 
 pub(crate) async fn run(file: &Path, format: Format) -> Result<Exit, Failure> {
     let spec = read_pipeline(file)?;
@@ -18,7 +19,8 @@ pub(crate) async fn run(file: &Path, format: Format) -> Result<Exit, Failure> {
     let now = Timestamp::now();
     let due = index.due(&spec.index.path, &retention(&spec), now).await.map_err(|e| at_index(&spec, e))?;
     let daemon = Index::holder(&spec.index.path).and_then(|_| daemon_health::read(&spec.index.path, now));
-    let result = StatusResult::of(index.status(now).await?, due, daemon);
+    let result =
+        StatusResult::of(index.status(now).await?, due, daemon, warnings::read(&spec, &spec.sources));
     output::result(format, &result, text)?;
     Ok(Exit::Done)
 }
@@ -40,6 +42,7 @@ fn text(status: &StatusResult) -> String {
     lines.extend(status.sources.iter().map(source));
     lines.push(maintenance(&status.maintenance));
     lines.extend(status.daemon.iter().flat_map(daemon));
+    lines.extend(warnings::lines(&status.warnings));
     lines.join("\n")
 }
 

@@ -1,4 +1,4 @@
-//! `alluvium validate`: the pipeline file by itself, without touching anything that it names.
+//! `alluvium validate`: the pipeline file by itself, without reading anything that it names.
 
 use std::path::Path;
 

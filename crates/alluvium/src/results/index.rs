@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::SourceWarning;
 use crate::daemon_health::DaemonHealth;
 
 /// The result of `status`.
@@ -22,6 +23,9 @@ pub(crate) struct StatusResult {
     pub(crate) maintenance: Maintenance,
     /// What the process that follows the sources says of itself; null where none does.
     pub(crate) daemon: Option<DaemonHealth>,
+    /// What a person should know of the sources, by the last look at each; left out where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) warnings: Vec<SourceWarning>,
 }
 
 /// What maintenance there is to do.
@@ -79,6 +83,7 @@ impl StatusResult {
         status: alluvium_index::Status,
         due: alluvium_index::Due,
         daemon: Option<DaemonHealth>,
+        warnings: Vec<SourceWarning>,
     ) -> Self {
         let (live, documents) = (status.live, status.documents);
         let source = |source: alluvium_index::SourceStatus| SourceStatus {
@@ -105,6 +110,7 @@ impl StatusResult {
                 unretained_records: due.unretained_records,
             },
             daemon,
+            warnings,
         }
     }
 }

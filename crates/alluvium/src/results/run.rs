@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::LiveShort;
+use super::{LiveShort, SourceWarning};
 
 /// The last line of `backfill`.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -17,6 +17,9 @@ pub(crate) struct BackfillResult {
     pub(crate) release: Option<LiveShort>,
     /// Whether this run moved the live release.
     pub(crate) published: bool,
+    /// What a person should know of the sources that were read; left out where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) warnings: Vec<SourceWarning>,
 }
 
 /// Documents of a run.

@@ -48,6 +48,8 @@ async fn globs() {
     assert_eq!(ids(world.look().await), ["x/b.md", "x/y/c.md", "x/y/c.txt"]);
     world.spec.exclude.clear();
     world.spec.include = vec!["**/*".to_owned()];
+    assert_eq!(world.look().await.seen, 5, "dot folders are hidden");
+    world.spec.hidden = true;
     assert_eq!(world.look().await.seen, 6, "dot folders are folders");
 }
 

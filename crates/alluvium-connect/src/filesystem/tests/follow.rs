@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use alluvium_core::clock::SystemClock;
 use alluvium_core::source::{SourceBatch, SourceError};
 
+use super::switched::switch;
 use super::*;
 use crate::filesystem::{FilesystemFollow, FollowSettings};
 
@@ -363,4 +364,101 @@ async fn metadata_is_on_every_document() {
     let outcome = world.look().await;
     let Some(ContentChange::Upsert(upsert)) = &outcome.changes[0].content else { panic!() };
     assert_eq!(upsert.metadata, ["area=x", "team=people"]);
+}
+
+#[tokio::test]
+async fn a_mounted_configuration_that_is_switched_changes_in_place() {
+    let world = World::new(&[("..2026_1/a.md", "A"), ("..2026_1/b.md", "B"), ("plain.md", "P")]);
+    switch(&world, "..data", "..2026_1");
+    for name in ["a.md", "b.md"] {
+        std::os::unix::fs::symlink(format!("..data/{name}"), world.path(name)).unwrap();
+    }
+    let mut follower = Follower::quiet(&world).await;
+    assert_eq!(follower.held.keys().collect::<Vec<_>>(), ["a.md", "b.md", "plain.md"]);
+    world.write("..2026_2/a.md", "A");
+    world.write("..2026_2/b.md", "B2");
+    switch(&world, "..data", "..2026_2");
+    follower.says(&["b.md upsert"]).await;
+    std::fs::remove_dir_all(world.path("..2026_1")).unwrap();
+    follower.says_nothing_but(&world, "mark.md").await;
+}
+
+#[tokio::test]
+async fn a_folder_that_a_link_names_is_followed_and_switched() {
+    let world = World::new(&[(".worktrees/a/x.md", "X"), (".worktrees/a/in/y.md", "Y")]);
+    switch(&world, "current", ".worktrees/a");
+    let mut follower = Follower::quiet(&world).await;
+    assert_eq!(follower.held.keys().collect::<Vec<_>>(), ["current/in/y.md", "current/x.md"]);
+    world.write(".worktrees/a/in/y.md", "Y2");
+    world.write(".worktrees/a/in/new.md", "N");
+    follower.says(&["current/in/new.md upsert", "current/in/y.md upsert"]).await;
+    world.remove(".worktrees/a/in/new.md");
+    follower.says(&["current/in/new.md delete"]).await;
+    world.write(".worktrees/a/in/.acl.toml", "readers = ['in']");
+    follower.says(&["current/in/y.md acl"]).await;
+    world.write(".worktrees/b/x.md", "X");
+    world.write(".worktrees/b/in/y.md", "Y3");
+    switch(&world, "current", ".worktrees/b");
+    std::fs::remove_dir_all(world.path(".worktrees/a")).unwrap();
+    follower.says(&["current/in/y.md upsert"]).await;
+    world.write(".worktrees/b/x.md", "X2");
+    follower.says(&["current/x.md upsert"]).await;
+}
+
+#[tokio::test]
+async fn a_root_that_is_switched_is_heard() {
+    let mut world = World::new(&[("rev-a/x.md", "X"), ("rev-b/x.md", "X2"), ("rev-b/y.md", "Y")]);
+    switch(&world, "current", "rev-a");
+    let above = world.spec.root.clone();
+    world.spec.root = above.join("current");
+    let mut follower = Follower::quiet(&world).await;
+    std::os::unix::fs::symlink("rev-b", above.join("switching")).unwrap();
+    std::fs::rename(above.join("switching"), above.join("current")).unwrap();
+    follower.says(&["x.md upsert", "y.md upsert"]).await;
+    std::fs::write(above.join("rev-b/y.md"), "Y2").unwrap();
+    follower.says(&["y.md upsert"]).await;
+}
+
+#[tokio::test]
+async fn what_stays_out_is_not_heard_of() {
+    let mut world =
+        World::new(&[("a.md", "A"), ("index/x.md", "ours"), (".git/x.md", "G"), ("sub/s.md", "S")]);
+    world.spec.apart = vec![world.path("index")];
+    let mut follower = Follower::quiet(&world).await;
+    world.write("index/y.md", "ours");
+    world.write(".git/y.md", "G");
+    world.write(".new/z.md", "N");
+    world.write("sub/~$s.md", "O");
+    follower.says_nothing_but(&world, "mark.md").await;
+    world.write("sub/.alluviumignore", "s.md\n");
+    follower.says(&["sub/s.md delete"]).await;
+    world.write("sub/.alluviumignore", "t.md\n");
+    follower.says(&["sub/s.md upsert"]).await;
+    world.write(".alluviumignore", "sub\n");
+    follower.says(&["sub/s.md delete"]).await;
+}
+
+#[tokio::test]
+async fn a_misnamed_list_hides_while_it_is_there() {
+    let mut world = World::new(&[("a/report.md", "R"), ("a/other.md", "O"), ("b/c.md", "C")]);
+    let heard = world.hear();
+    let mut follower = Follower::quiet(&world).await;
+    world.write("a/report.acl.toml", "readers = ['few']");
+    follower.says(&["a/report.md acl"]).await;
+    assert_eq!(follower.held["a/report.md"].1, Some(Acl::nobody().hash()));
+    assert_eq!(heard.subjects(), ["a/report.acl.toml"]);
+    // The list before its document.
+    world.write("a/late.acl.toml", "readers = ['few']");
+    follower.says_nothing_but(&world, "mark.md").await;
+    world.write("a/late.md", "L");
+    follower.says(&["a/late.md upsert"]).await;
+    assert_eq!(follower.held["a/late.md"].1, Some(Acl::nobody().hash()));
+    std::fs::rename(world.path("a/report.acl.toml"), world.path("a/report.md.acl.toml")).unwrap();
+    follower.says(&["a/report.md acl"]).await;
+    assert_eq!(follower.held["a/report.md"].1, Some(acl("few").hash()));
+    world.write("b.acl.toml", "readers = ['few']");
+    follower.says(&["b/c.md acl"]).await;
+    world.remove("b.acl.toml");
+    follower.says(&["b/c.md acl"]).await;
+    assert_eq!(follower.held["b/c.md"].1, Some(acl("default").hash()));
 }

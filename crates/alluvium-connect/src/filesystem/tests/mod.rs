@@ -5,13 +5,16 @@ mod access;
 mod changes;
 mod deletes;
 mod follow;
+mod meant;
+mod misnamed;
 mod names;
 mod parts;
 mod random;
+mod switched;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use alluvium_core::access::Acl;
 use alluvium_core::brake::Brake;
@@ -25,7 +28,7 @@ use alluvium_core::source::{Room, Source};
 use jiff::{SignedDuration, Timestamp};
 
 use super::listing::ReadDir;
-use super::{FilesystemSource, FilesystemSpec, Reprocess};
+use super::{FilesystemSource, FilesystemSpec, Notices, Reprocess, Unheard, Warning};
 use crate::conformance::drain;
 
 /// A clock that is ahead of the file system's.
@@ -79,6 +82,23 @@ impl Outcome {
     }
 }
 
+/// What was told last.
+#[derive(Debug, Default)]
+struct Heard(Mutex<Vec<Warning>>);
+
+impl Notices for Heard {
+    fn tell(&self, source: &SourceName, warnings: &[Warning]) {
+        assert_eq!(source.as_str(), "docs");
+        *self.0.lock().unwrap() = warnings.to_vec();
+    }
+}
+
+impl Heard {
+    fn subjects(&self) -> Vec<String> {
+        self.0.lock().unwrap().iter().map(|warning| warning.subject.clone()).collect()
+    }
+}
+
 fn verb(change: &DocumentChange) -> String {
     match &change.content {
         None => "acl".to_owned(),
@@ -101,10 +121,14 @@ impl World {
             root: folder.path().join("root"),
             include: vec!["**/*".to_owned()],
             exclude: Vec::new(),
+            hidden: false,
+            gitignore: false,
+            apart: Vec::new(),
             default_acl: Some(acl("default")),
             max_file_size: 1000,
             allow_deletes: false,
             metadata: Vec::new(),
+            notices: Arc::new(Unheard),
         };
         std::fs::create_dir(&spec.root).unwrap();
         let world = Self {
@@ -120,6 +144,13 @@ impl World {
         };
         files.iter().for_each(|(path, text)| world.write(path, text));
         world
+    }
+
+    /// Hears what is told of the source from now on.
+    fn hear(&mut self) -> Arc<Heard> {
+        let heard = Arc::new(Heard::default());
+        self.spec.notices = heard.clone();
+        heard
     }
 
     fn path(&self, path: impl AsRef<Path>) -> PathBuf {

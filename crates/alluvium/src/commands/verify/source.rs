@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 
 use alluvium_config::{PipelineSpec, SourceKind, SourceSpec};
 use alluvium_connect::filesystem::Reprocess;
@@ -23,6 +24,7 @@ use crate::compose::{self, Start, at_index, open_index};
 use crate::failure::Failure;
 use crate::progress::Shown;
 use crate::results::SourceChecked;
+use crate::warnings::Kept;
 
 /// What is read at a time.
 const ROOM: Room = Room { bytes: 64 << 20, changes: 256 };
@@ -70,7 +72,7 @@ async fn folder(
 ) -> Result<SourceChecked, Failure> {
     let held = index.held(source.name.expose()).await.map_err(|e| at_index(spec, e))?;
     let mut compared = Compared::of(source, held);
-    match compared.scan(source, found).await {
+    match compared.scan(spec, source, found).await {
         Ok(()) => Ok(compared.checked),
         Err(RunError::Source(
             SourceError::Broken { message, .. } | SourceError::Unavailable { message, .. },
@@ -96,7 +98,13 @@ impl Compared {
         Self { held, checked: SourceChecked { name, compared: true, erased, ..SourceChecked::default() } }
     }
 
-    async fn scan(&mut self, spec: &SourceSpec, found: &mut Found) -> Result<(), RunError> {
+    async fn scan(
+        &mut self,
+        pipeline: &PipelineSpec,
+        spec: &SourceSpec,
+        found: &mut Found,
+    ) -> Result<(), RunError> {
+        let (apart, kept) = (compose::ours(pipeline), Arc::new(Kept::of(spec)));
         let pipeline = Sha256::of("verify");
         let told = |(id, document): (&String, &HeldDocument)| {
             let row = document.row.clone()?;
@@ -110,6 +118,8 @@ impl Compared {
             fingerprint: pipeline.clone(),
             reprocess: Reprocess::Changed,
             allow_deletes: true,
+            apart,
+            notices: kept.clone(),
         };
         let mut source = compose::source(spec, start)?;
         let shown = Shown::looking();
@@ -121,6 +131,11 @@ impl Compared {
                 self.judge(change, found);
             }
             shown.update(&snapshot(self.checked.documents, source.expected()));
+        }
+        // Patterns that match nothing are no difference between source and index.
+        for warning in kept.take().into_iter().filter(|warning| warning.code == "unused_access_list") {
+            let subject = format!("{}/{}", warning.source, warning.subject);
+            found.add("unused_access_list", subject, format!("{}; {}", warning.message, warning.next));
         }
         if !complete {
             self.checked.note = Some("a part of it could not be listed, see the log".to_owned());
