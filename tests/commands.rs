@@ -154,7 +154,7 @@ fn results_are_what_the_schemas_and_the_interface_say() {
     assert_eq!(keys(&backfill), ["chunks", "documents", "published", "release", "seconds"]);
     let documents = ["deleted", "indexed", "quarantined", "seen", "skipped", "unchanged"];
     assert_eq!(keys(&backfill["documents"]), documents);
-    assert_eq!(keys(&backfill["chunks"]), ["embedded", "reused", "written"]);
+    assert_eq!(keys(&backfill["chunks"]), ["embedded", "reused", "words_only", "written"]);
     assert_eq!(keys(&backfill["release"]), ["generation", "seq"]);
     assert_eq!(backfill["documents"]["seen"], 2);
     assert_eq!(backfill["documents"]["skipped"], 1);
@@ -178,6 +178,7 @@ fn results_are_what_the_schemas_and_the_interface_say() {
         "text",
         "title",
         "uri",
+        "words_only",
     ];
     assert_eq!(keys(&search["hits"][0]), hit);
     let none = result(&world, &["search", "pipeline.toml", "river", "--as", "group:nobody"], 0);
@@ -188,7 +189,17 @@ fn results_are_what_the_schemas_and_the_interface_say() {
     check_schema("status.schema.json", &status);
     assert_eq!(
         keys(&status),
-        ["chunks", "daemon", "documents", "fragments", "live", "maintenance", "sources", "versions"]
+        [
+            "chunks",
+            "chunks_words_only",
+            "daemon",
+            "documents",
+            "fragments",
+            "live",
+            "maintenance",
+            "sources",
+            "versions"
+        ]
     );
     assert!(status["daemon"].is_null(), "nobody follows: {status}");
     assert_eq!(keys(&status["live"]), ["epoch", "generation", "paused", "seq"]);

@@ -35,4 +35,5 @@ mod rollback;
 mod search;
 mod strangers;
 mod superseded;
+mod unreadable;
 mod verify;

@@ -13,12 +13,15 @@ mod kafka;
 mod memory;
 mod noop;
 mod program;
+mod questions;
 mod real_text;
 mod report;
 mod rollback;
 mod search;
 mod soak;
 mod throughput;
+
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
@@ -47,6 +50,9 @@ pub(crate) enum Measure {
     Kafka,
     /// Recall and latency of searches over a million passages of real text, under filters.
     Search,
+    /// Questions in twelve languages, by words and by meaning; of the dev profile, and with `--before` of another
+    /// program, too.
+    Questions,
     /// Peak memory of a small and of a large backfill, and memory of the daemon over `--minutes`.
     Memory,
     /// From a bare clone to the first search: about half an hour on two cores.
@@ -77,6 +83,9 @@ pub(crate) struct Size {
     /// kafka: events
     #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(100..))]
     events: u32,
+    /// questions: a program to compare with
+    #[arg(long, value_name = "FILE")]
+    before: Option<PathBuf>,
     /// Measure the binaries that are there, without building them
     #[arg(long)]
     no_build: bool,
@@ -106,6 +115,7 @@ impl Measure {
             Self::Flow => &[commits::flow],
             Self::Kafka => &[kafka::run],
             Self::Search => &[search::run],
+            Self::Questions => &[questions::run],
             Self::Memory => &[memory::run, soak::run],
             Self::Cold => &[|workspace, _| cold::run(workspace)],
         }

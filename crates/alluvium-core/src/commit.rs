@@ -38,6 +38,9 @@ pub struct Counts {
     pub chunks_reused: u64,
     /// Of those, rows with a new vector.
     pub chunks_embedded: u64,
+    /// Of those, rows that the model can't read: found by words only.
+    #[serde(default)]
+    pub chunks_words_only: u64,
 }
 
 impl std::ops::AddAssign for Counts {
@@ -50,6 +53,7 @@ impl std::ops::AddAssign for Counts {
         self.chunks_written += other.chunks_written;
         self.chunks_reused += other.chunks_reused;
         self.chunks_embedded += other.chunks_embedded;
+        self.chunks_words_only += other.chunks_words_only;
     }
 }
 
@@ -139,4 +143,15 @@ pub trait VectorLookup: Send + Sync {
 }
 
 /// Document → chunk hash → vector.
-pub type VectorsByDocument = HashMap<DocId, HashMap<Sha256, Vec<f32>>>;
+pub type VectorsByDocument = HashMap<DocId, HashMap<Sha256, KnownVector>>;
+
+/// A vector that the index holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KnownVector {
+    /// The vector.
+    pub vector: Vec<f32>,
+    /// Tokens of the chunk when it was embedded, as in [`Chunk::tokens`](crate::chunk::Chunk::tokens). Another
+    /// number for the same text says that the model would be given that text in another way today: the vector
+    /// is not the one that it would get.
+    pub tokens: usize,
+}

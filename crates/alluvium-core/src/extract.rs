@@ -82,14 +82,39 @@ impl Extracted {
         Some((page_at(span.start), page_at(last)))
     }
 
-    /// The titles of the headings that enclose a position, outermost first.
+    /// The titles of the headings that enclose a position, outermost first. For many positions there is
+    /// [`HeadingPaths`].
     pub fn heading_path(&self, byte: usize) -> Vec<String> {
-        let mut path: Vec<&Heading> = Vec::new();
-        for heading in self.headings.iter().take_while(|h| h.start <= byte) {
-            path.retain(|outer| outer.level < heading.level);
-            path.push(heading);
+        HeadingPaths::new(&self.headings).at(byte)
+    }
+}
+
+/// Paths of headings at many positions: one pass over the headings where the positions ascend.
+pub struct HeadingPaths<'h> {
+    headings: &'h [Heading],
+    /// Those that start at or before the last position.
+    passed: usize,
+    path: Vec<&'h Heading>,
+}
+
+impl<'h> HeadingPaths<'h> {
+    /// Of headings in order of their starts.
+    pub fn new(headings: &'h [Heading]) -> Self {
+        Self { headings, passed: 0, path: Vec::new() }
+    }
+
+    /// The titles of the headings that enclose a position, outermost first. Going back starts over.
+    pub fn at(&mut self, byte: usize) -> Vec<String> {
+        if self.passed.checked_sub(1).and_then(|last| self.headings.get(last)).is_some_and(|h| h.start > byte)
+        {
+            (self.passed, self.path) = (0, Vec::new());
         }
-        path.into_iter().map(|h| h.title.clone()).collect()
+        while let Some(heading) = self.headings.get(self.passed).filter(|heading| heading.start <= byte) {
+            self.path.retain(|outer| outer.level < heading.level);
+            self.path.push(heading);
+            self.passed += 1;
+        }
+        self.path.iter().map(|heading| heading.title.clone()).collect()
     }
 }
 
@@ -146,5 +171,9 @@ mod tests {
         assert_eq!(e.heading_path(5), ["A"]);
         assert_eq!(e.heading_path(45), ["A", "C"]);
         assert_eq!(e.heading_path(60), ["D"]);
+        let mut paths = HeadingPaths::new(&e.headings);
+        for byte in [0, 5, 5, 20, 45, 60, 99, 45, 44] {
+            assert_eq!(paths.at(byte), e.heading_path(byte));
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! Deliberately absent: IO, tokio, arrow, lance. Everything here can be table-tested.
 
 pub mod access;
+pub mod asking;
 pub mod brake;
 pub mod change;
 pub mod checkpoint;
@@ -26,6 +27,7 @@ pub mod quarantine;
 pub mod retention;
 pub mod rollback;
 pub mod source;
+pub mod stop;
 pub mod text;
 pub mod unmeant;
 mod vector;

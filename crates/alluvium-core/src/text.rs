@@ -1,5 +1,7 @@
 //! The one normalization of text, applied to every format alike before anything counts or hashes it.
 
+use std::ops::Range;
+
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// Version of the rules below; part of the generation's fingerprint.
@@ -33,7 +35,7 @@ fn clean(text: &str) -> String {
     out
 }
 
-/// Converts ascending byte offsets of `text` into code points, in one pass.
+/// Converts byte offsets of `text` into code points. Each costs what lies between it and the one before.
 pub struct CodePoints<'t> {
     text: &'t str,
     byte: usize,
@@ -46,12 +48,13 @@ impl<'t> CodePoints<'t> {
         Self { text, byte: 0, points: 0 }
     }
 
-    /// How many code points precede `byte`. Cheap when offsets ascend; going back starts over.
+    /// How many code points precede `byte`.
     pub fn at(&mut self, byte: usize) -> usize {
-        if byte < self.byte {
-            (self.byte, self.points) = (0, 0);
-        }
-        self.points += self.text.get(self.byte..byte).map_or(0, |s| s.chars().count());
+        let count = |range: Range<usize>| self.text.get(range).map_or(0, |s| s.chars().count());
+        self.points = match byte < self.byte {
+            true => self.points.saturating_sub(count(byte..self.byte)),
+            false => self.points + count(self.byte..byte),
+        };
         self.byte = byte;
         self.points
     }

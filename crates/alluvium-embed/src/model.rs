@@ -97,8 +97,9 @@ impl Model for FastembedModel {
     }
 
     fn session(&self) -> Result<Box<dyn Embedder>, EmbedError> {
-        let inner = TextEmbedding::try_new_from_user_defined(self.files()?, self.options())
+        let mut inner = TextEmbedding::try_new_from_user_defined(self.files()?, self.options())
             .map_err(|e| unusable(&self.folder, WEIGHTS, e))?;
+        inner.tokenizer.set_encode_special_tokens(true);
         self.check_limit(&inner)?;
         let (identity, tokenizer) = (Arc::clone(&self.identity), Arc::clone(&self.tokenizer));
         Ok(Box::new(Session { inner, identity, tokenizer }))

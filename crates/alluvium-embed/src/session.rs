@@ -23,8 +23,10 @@ impl Session {
             prefixed = format!("{prefix}{text}");
             &prefixed
         };
-        self.check_length(text)?;
-        let vectors = self.inner.embed([text], Some(1)).map_err(|e| EmbedError::Failed(e.to_string()))?;
+        let reading = self.tokenizer.reading(text)?;
+        self.check_length(reading.tokens)?;
+        let vectors =
+            self.inner.embed([&*reading.text], Some(1)).map_err(|e| EmbedError::Failed(e.to_string()))?;
         let [vector] = <[Vec<f32>; 1]>::try_from(vectors)
             .map_err(|v| EmbedError::Failed(format!("{} vectors for one text", v.len())))?;
         check_vector(&self.identity, &vector)?;
@@ -32,11 +34,10 @@ impl Session {
     }
 
     /// The model would cut a long text without a word, and fail on one without tokens.
-    fn check_length(&self, text: &str) -> Result<(), EmbedError> {
-        let (tokens, max) = (self.tokenizer.count(text)?, self.identity.max_tokens);
-        match tokens {
-            0 => Err(EmbedError::BadVector("the text has no tokens".to_owned())),
-            tokens if tokens > max => Err(EmbedError::TooLong { tokens, max }),
+    fn check_length(&self, tokens: usize) -> Result<(), EmbedError> {
+        match (tokens, self.identity.max_tokens) {
+            (0, _) => Err(EmbedError::BadVector("the text has no tokens".to_owned())),
+            (tokens, max) if tokens > max => Err(EmbedError::TooLong { tokens, max }),
             _ => Ok(()),
         }
     }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use alluvium_core::embed::{EmbedError, Embedder, Model, check_vector};
+use alluvium_core::stop::Stop;
 use alluvium_embed::FastembedModel;
 use alluvium_models::Home;
 
@@ -77,6 +78,64 @@ fn a_text_that_would_be_cut_is_refused() {
         let error = session.embed_document(&"dog ".repeat(fits + 1)).unwrap_err();
         assert!(matches!(error, EmbedError::TooLong { tokens, .. } if tokens == max + 1), "{name}: {error}");
         assert!(matches!(session.embed_document(" \n"), Ok(_) | Err(EmbedError::BadVector(_))));
+    }
+}
+
+#[test]
+fn special_tokens_that_a_person_typed_are_text() {
+    for name in MODELS {
+        let model = open(name);
+        let mut session = model.session().unwrap();
+        let tokenizer = model.tokenizer();
+        for typed in ["[CLS]", "[SEP]", "[UNK]", "[MASK]", "[PAD]", "<s>", "</s>", "<pad>"] {
+            let tokens = tokenizer.tokens(typed, &Stop::new()).unwrap();
+            assert!(tokens.spans.len() >= 3 && tokens.unknown.is_empty(), "{name} {typed}: {tokens:?}");
+            let text = format!("The sign {typed} stands before a sentence.");
+            let (with, without) = (
+                session.embed_document(&text).unwrap(),
+                session.embed_document("The sign stands before a sentence.").unwrap(),
+            );
+            let spelt = text.replace('[', "[ ").replace('<', "< ");
+            assert!(cosine(&with, &session.embed_document(&spelt).unwrap()) > 0.9999, "{name} {typed}");
+            assert!(cosine(&with, &without) < 0.999, "{name} {typed}");
+        }
+    }
+}
+
+#[test]
+fn words_without_spaces_between_them_are_words() {
+    for name in MODELS {
+        let model = open(name);
+        let (mut session, tokenizer) = (model.session().unwrap(), model.tokenizer());
+        // More than a hundred letters without a blank: one unknown word to the tokenizer as it comes.
+        let kana = "ねこがさかなをたべるのはいつもゆうがたです".repeat(8);
+        let tokens = tokenizer.tokens(&kana, &Stop::new()).unwrap();
+        assert!(tokens.spans.len() > 100 && tokens.are_known(&kana), "{name}: {}", tokens.spans.len());
+        assert!(tokens.spans.windows(2).all(|w| w[0].start <= w[1].start), "{name}: in order");
+        assert!(tokens.spans.iter().all(|s| kana.get(s.clone()).is_some_and(|t| !t.contains(' '))), "{name}");
+        let one = session.embed_document(&kana).unwrap();
+        let other = "とりがそらをとんでいくのがみえるあさです".repeat(8);
+        let two = session.embed_document(&other).unwrap();
+        assert!(cosine(&one, &two) < 0.97, "{name}: two texts have two vectors: {}", cosine(&one, &two));
+
+        let thai = "แมวกินปลาในบ้านหลังใหญ่ริมแม่น้ำ".repeat(20);
+        let tokens = tokenizer.tokens(&thai, &Stop::new()).unwrap();
+        assert!(tokens.spans.len() > 100 && !tokens.are_known(&thai), "{name}: {}", tokens.spans.len());
+        let base64 = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo0".repeat(9);
+        let tokens = tokenizer.tokens(&base64, &Stop::new()).unwrap();
+        assert!(!tokens.are_known(&base64), "{name}");
+        assert!(tokenizer.tokens("Ein schöner Tag, 12.50 €.", &Stop::new()).unwrap().unknown.is_empty());
+
+        // What is counted is what the model is given.
+        let (max, special) = (model.identity().max_tokens, tokenizer.special());
+        let fits = |text: &str| tokenizer.spans(text).unwrap().len() + special <= max;
+        let letters: Vec<char> = kana.chars().cycle().take(4_000).collect();
+        let most = (0..4_000)
+            .rev()
+            .step_by(37)
+            .map(|n| letters[..n].iter().collect::<String>())
+            .find(|text| fits(text));
+        session.embed_document(&most.unwrap()).unwrap();
     }
 }
 

@@ -21,7 +21,7 @@ mod quality;
 mod sniff;
 mod worker;
 
-pub use chunker::{ChunkSettingsError, TokenChunker};
+pub use chunker::{ChunkSettingsError, TokenChunker, cutting};
 pub use limits::Limits;
 pub use pdf::PdfEngineName;
 pub use pool::{PoolConfig, WorkerCommand, WorkerPool};

@@ -128,6 +128,8 @@ pub struct EmbedStep {
     pub normalize: bool,
     /// What was put before the text.
     pub prefix: String,
+    /// The model can't read the text: it has no vector, and is found by words only.
+    pub words_only: bool,
 }
 
 /// Who may read.
@@ -210,7 +212,7 @@ impl Index {
                     of: document.chunk_count,
                     tokens: chunk.tokens,
                 },
-                embed: embed_step(chunk.model, fingerprint),
+                embed: embed_step(chunk.model, fingerprint, chunk.tokens == 0),
             },
             access: access_step(policy),
             live: Live {
@@ -247,7 +249,7 @@ fn source_step(chunk: &ChunkRow, document: &DocumentRow) -> SourceStep {
     }
 }
 
-fn embed_step(model: String, fingerprint: &GenerationFingerprint) -> EmbedStep {
+fn embed_step(model: String, fingerprint: &GenerationFingerprint, words_only: bool) -> EmbedStep {
     let identity = &fingerprint.model;
     EmbedStep {
         model,
@@ -257,6 +259,7 @@ fn embed_step(model: String, fingerprint: &GenerationFingerprint) -> EmbedStep {
         pooling: identity.pooling.clone(),
         normalize: identity.normalize,
         prefix: identity.document_prefix.clone(),
+        words_only,
     }
 }
 

@@ -20,6 +20,11 @@ pub(crate) fn equals(column: &str, value: &str) -> Expr {
     col(column).eq(lit(value.to_owned()))
 }
 
+/// The number in `column` is 0.
+pub(crate) fn is_zero(column: &str) -> Expr {
+    col(column).eq(lit(0_i64))
+}
+
 /// The list in `column` holds `value`.
 pub(crate) fn holds(column: &str, value: &str) -> Expr {
     array_has(col(column), lit(value.to_owned()))

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-use alluvium_core::commit::{CommitError, VectorLookup, VectorsByDocument};
+use alluvium_core::commit::{CommitError, KnownVector, VectorLookup, VectorsByDocument};
 use alluvium_core::hash::Sha256;
 use alluvium_core::id::DocId;
 use alluvium_core::ledger::TableRole;
@@ -28,6 +28,7 @@ struct VectorRow {
     doc_id: String,
     chunk_hash: String,
     vector: Vec<f32>,
+    tokens: i64,
 }
 
 impl Lookup {
@@ -55,12 +56,13 @@ async fn find(tables: &Tables, documents: &[DocId]) -> Result<VectorsByDocument>
     let mut found = VectorsByDocument::new();
     let table = tables.get(TableRole::Chunks)?;
     let ids: Vec<&str> = documents.iter().map(DocId::as_str).collect();
-    let columns = ["doc_id", "chunk_hash", "vector"];
+    let columns = ["doc_id", "chunk_hash", "vector", "tokens"];
     let batches = table.rows(Some(&columns), Some(one_of("doc_id", &ids))).await?;
     for row in rows::from_batches::<VectorRow>(table.name(), &batches)? {
         let Ok(id) = DocId::parse(row.doc_id) else { continue };
         let hash = rows::hash(table.name(), &row.chunk_hash)?;
-        found.entry(id).or_default().insert(hash, row.vector);
+        let tokens = usize::try_from(row.tokens).unwrap_or_default();
+        found.entry(id).or_default().insert(hash, KnownVector { vector: row.vector, tokens });
     }
     Ok(found)
 }

@@ -345,11 +345,13 @@ impl Planner<'_> {
         let chunks = build::chunk_rows(change, content, acl, self.context);
         self.plan.documents.push(build::indexed_row(change, content, self.context));
         let reused = content.chunks.iter().filter(|c| c.reused).count() as u64;
+        let words_only = content.chunks.iter().filter(|c| c.chunk.is_words_only()).count() as u64;
         let counts = self.plan.counts.of(&change.doc_id);
         counts.indexed += 1;
         counts.chunks_written += chunks.len() as u64;
         counts.chunks_reused += reused;
-        counts.chunks_embedded += chunks.len() as u64 - reused;
+        counts.chunks_words_only += words_only;
+        counts.chunks_embedded += (chunks.len() as u64).saturating_sub(reused + words_only);
         self.plan.chunks.extend(chunks);
     }
 

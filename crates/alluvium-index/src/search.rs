@@ -9,6 +9,8 @@
 //!   more;
 //! - rows that no index covers yet are found like all others.
 
+use std::borrow::Cow;
+
 use alluvium_core::access::Principals;
 use alluvium_core::ledger::TableRole;
 use datafusion_expr::Expr;
@@ -99,7 +101,7 @@ impl Index {
             lists.push(legs.run(Leg::Vector { vector, scan }, wanted, &mut judge, &mut plan).await?);
         }
         if let Some(text) = text.filter(|_| wanted > 0) {
-            lists.push(legs.run(Leg::Words { text }, wanted, &mut judge, &mut plan).await?);
+            lists.push(legs.run(Leg::Words { text: &text }, wanted, &mut judge, &mut plan).await?);
         }
         let mut hits = match request.mode {
             SearchMode::Hybrid => fuse::hits(lists),
@@ -110,7 +112,7 @@ impl Index {
     }
 
     /// What the legs search for: none of a leg that the mode lacks, or of a text without a word.
-    fn checked<'a>(&self, request: &SearchRequest<'a>) -> Result<(Option<&'a [f32]>, Option<&'a str>)> {
+    fn checked<'a>(&self, request: &SearchRequest<'a>) -> Result<(Option<&'a [f32]>, Option<Cow<'a, str>>)> {
         if request.conditions.len() > MAX_CONDITIONS {
             let message = format!("a search takes at most {MAX_CONDITIONS} conditions");
             return Err(IndexError::Request(message));

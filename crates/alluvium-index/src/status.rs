@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::filter::equals;
+use crate::filter::{equals, is_zero};
 use crate::reader::{Index, open_quarantine};
 
 /// The state of an index.
@@ -19,6 +19,8 @@ pub struct Status {
     pub documents: DocumentCounts,
     /// Rows of `chunks`.
     pub chunks: u64,
+    /// Of those, rows that the model can't read: found by words only.
+    pub chunks_words_only: u64,
     /// Sources that have been read.
     pub sources: Vec<SourceStatus>,
     /// Fragments of `chunks`.
@@ -85,6 +87,7 @@ impl Index {
                 quarantined: quarantined.len() as u64,
             },
             chunks: chunks.count(None).await?,
+            chunks_words_only: chunks.count(Some(is_zero("tokens"))).await?,
             sources: self.sources(now),
             fragments: chunks.dataset().count_fragments() as u64,
             versions: versions.len() as u64,

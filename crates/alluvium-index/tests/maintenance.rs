@@ -9,7 +9,7 @@ use std::path::Path;
 use alluvium_core::commit::IndexWriter;
 use alluvium_core::id::PipelineName;
 use alluvium_index::{Index, SearchMode, Tuning, Writer, verify};
-use common::{Ask, acl, commit, sorted, upsert, writer};
+use common::{Ask, access_only, acl, commit, sorted, unread, upsert, writer};
 
 /// A round after every commit, and a vector index of few rows.
 const BUSY: Tuning =
@@ -88,4 +88,81 @@ async fn check(root: &Path, passages: &BTreeMap<usize, usize>) {
     }
     let wrong = verify(root, &PipelineName::new("handbook").unwrap()).await.unwrap();
     assert!(wrong.findings.is_empty(), "{:?}", wrong.findings);
+}
+
+/// What the model can't read: in every fourth passage and in all of some documents.
+fn with_unread(document: usize, passages: usize) -> alluvium_core::document::Prepared {
+    let start = |p: usize| if document % 3 == 0 || p % 4 == 0 { "unread" } else { "read" };
+    let passages: Vec<_> = (0..passages).map(|p| format!("{} passage {document} {p}", start(p))).collect();
+    unread(&format!("s/{document}"), &passages.join("\n\n"), "unread", acl(&["g"]))
+}
+
+/// By meaning none of what the model can't read is found, by words all of it, and nothing is amiss.
+async fn check_unread(root: &Path, tuning: Tuning, all: usize, unreadable: usize, reader: &str) {
+    let index = Index::open(root).await.unwrap().unwrap().tuned(tuning);
+    let found = async |mode| {
+        let ask = Ask { limit: 5_000, ..Ask::by(mode, "passage") };
+        ask.of(&index, &[reader]).await.hits
+    };
+    let by_words = found(SearchMode::Fts).await;
+    assert_eq!((by_words.len(), by_words.iter().filter(|hit| hit.words_only).count()), (all, unreadable));
+    let by_meaning = found(SearchMode::Vector).await;
+    assert_eq!(by_meaning.len(), all - unreadable);
+    assert!(by_meaning.iter().all(|hit| hit.text.starts_with("read") && hit.score.is_finite()));
+    assert_eq!(found(SearchMode::Hybrid).await.len(), all);
+    let status = index.status(jiff::Timestamp::now()).await.unwrap();
+    assert_eq!((status.chunks, status.chunks_words_only), (all as u64, unreadable as u64));
+    let wrong = verify(root, &PipelineName::new("handbook").unwrap()).await.unwrap();
+    assert!(wrong.findings.is_empty(), "{:?}", wrong.findings);
+}
+
+/// A vector of zeros has no cosine: no scan and no index may rank it, nor fail for it.
+#[tokio::test]
+async fn what_the_model_cannot_read_is_found_by_words_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut w = writer(dir.path()).await.tuned(BUSY);
+    let exact = Tuning { exact_rows: u64::MAX, ..BUSY };
+    let through_index = Tuning { exact_rows: 0, ..BUSY };
+    let committed = commit(&mut w, vec![with_unread(1, 8), with_unread(3, 4)]).await;
+    let counts = committed.counts.total();
+    assert_eq!((counts.chunks_written, counts.chunks_embedded, counts.chunks_words_only), (12, 6, 6));
+    check_unread(dir.path(), exact, 12, 6, "g").await;
+    for document in 4..16 {
+        commit(&mut w, vec![with_unread(document, 100)]).await;
+    }
+    w.maintain().await.unwrap();
+    let unreadable = 6 + 4 * 100 + 8 * 25;
+    check_unread(dir.path(), through_index, 1_212, unreadable, "g").await;
+    check_unread(dir.path(), exact, 1_212, unreadable, "g").await;
+    // Rows that move keep what they are.
+    let moved = (4..16).map(|document| access_only(&format!("s/{document}"), acl(&["h"]))).collect();
+    commit(&mut w, moved).await;
+    commit(&mut w, vec![with_unread(16, 8)]).await;
+    w.maintain().await.unwrap();
+    // A layer of nothing but such rows.
+    commit(&mut w, vec![with_unread(18, 8)]).await;
+    w.maintain().await.unwrap();
+    check_unread_of(dir.path(), through_index, "h", 1_200, unreadable - 6).await;
+}
+
+async fn check_unread_of(root: &Path, tuning: Tuning, reader: &str, all: usize, unreadable: usize) {
+    let index = Index::open(root).await.unwrap().unwrap().tuned(tuning);
+    let ask = |mode| Ask { limit: 5_000, ..Ask::by(mode, "passage") };
+    let by_words = ask(SearchMode::Fts).of(&index, &[reader]).await.hits;
+    assert_eq!((by_words.len(), by_words.iter().filter(|hit| hit.words_only).count()), (all, unreadable));
+    assert_eq!(ask(SearchMode::Vector).of(&index, &[reader]).await.hits.len(), all - unreadable);
+}
+
+/// A corpus of which the model can read nothing at all is big enough for a vector index, and has none to find.
+#[tokio::test]
+async fn a_corpus_that_the_model_cannot_read_is_maintained_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut w = writer(dir.path()).await.tuned(BUSY);
+    for document in 0..12 {
+        commit(&mut w, vec![with_unread(document * 3, 100)]).await;
+    }
+    w.maintain().await.unwrap();
+    commit(&mut w, vec![with_unread(1, 8)]).await;
+    w.maintain().await.unwrap();
+    check_unread(dir.path(), Tuning { exact_rows: 0, ..BUSY }, 1_208, 1_202, "g").await;
 }

@@ -69,6 +69,8 @@ pub struct Settings {
     pub sessions: usize,
     /// Documents that are extracted or cut at once.
     pub extract_parallel: usize,
+    /// How long a document may take to be cut into chunks; one that takes longer is refused.
+    pub cut_time: Duration,
 }
 
 impl Settings {
@@ -84,6 +86,7 @@ impl Settings {
             queue_documents: 2_000,
             sessions: cores,
             extract_parallel: cores,
+            cut_time: Duration::from_secs(30),
         }
     }
 

@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use alluvium_core::change::{ContentChange, DocumentChange, Upsert};
 use alluvium_core::chunk::{Chunk, Chunker, chunk_hash};
+use alluvium_core::commit::KnownVector;
 use alluvium_core::document::{IndexedContent, Prepared, PreparedChunk, PreparedContent, RefusedContent};
 use alluvium_core::embed::{EmbedError, Tokenizer};
 use alluvium_core::extract::{ExtractError, ExtractRequest, Extracted, Extractor};
 use alluvium_core::hash::Sha256;
 use alluvium_core::id::DocId;
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
+use alluvium_core::stop::Stop;
 use tokio::sync::Semaphore;
 
 use crate::embedders::{Answer, Embedders, stopped};
@@ -18,7 +21,7 @@ use crate::error::RunError;
 use crate::flight::Flight;
 
 /// Vectors of a document's chunks that the index holds already.
-pub(crate) type Vectors = HashMap<Sha256, Vec<f32>>;
+pub(crate) type Vectors = HashMap<Sha256, KnownVector>;
 
 /// What a chunk weighs besides its vector.
 const CHUNK_BYTES: usize = 160;
@@ -33,6 +36,8 @@ pub(crate) struct Preparer {
     pub(crate) fingerprint: Sha256,
     /// Documents that are extracted or cut at once.
     pub(crate) extracting: Semaphore,
+    /// How long a document may take to be cut into chunks.
+    pub(crate) cut_time: Duration,
     /// Documents that are embedded at once: few, so that the first are finished early, but enough to
     /// keep the sessions' queue filled when each has one chunk only.
     pub(crate) embedding: Semaphore,
@@ -90,13 +95,15 @@ impl Preparer {
             Ok(embedded) => embedded,
             Err(refusal) => return Ok(self.refuse(upsert, refusal)),
         };
-        // The sessions are done with the text, so this takes it without a copy.
-        let mut extracted = Arc::unwrap_or_clone(extracted);
-        if let Some(left_out) = embedded.left_out {
-            let LeftOut { chunks, why } = &left_out;
-            tracing::warn!(document = %doc_id, chunks, %why, "chunks left out: no vector");
-            extracted.partial = Some(left_out.added_to(extracted.partial.take()));
+        let words_only = embedded.iter().filter(|chunk| chunk.chunk.is_words_only()).count();
+        if words_only > 0 {
+            tracing::warn!(
+                document = %doc_id, words_only, of = embedded.len(),
+                "the model can't read all chunks: these are found by words only"
+            );
         }
+        // The sessions are done with the text, so this takes it without a copy.
+        let extracted = Arc::unwrap_or_clone(extracted);
         Ok(PreparedContent::Indexed(Box::new(IndexedContent {
             version: upsert.version,
             content_hash: upsert.hash,
@@ -108,7 +115,7 @@ impl Preparer {
             modified_at: upsert.modified_at,
             metadata: upsert.metadata,
             extracted,
-            chunks: embedded.chunks,
+            chunks: embedded,
         })))
     }
 
@@ -127,9 +134,20 @@ impl Preparer {
             Err(ExtractError::Unavailable(why)) => return Err(RunError::Extractor(why)),
         };
         flight.enter(Some(Stage::Chunk));
+        let cut = self.cut(extracted).await;
+        flight.enter(None);
+        cut
+    }
+
+    /// Cuts a text into chunks, on a thread of its own, for so long as a document may take. Nothing ends that
+    /// thread from outside: it is asked to, and looks whether it is.
+    async fn cut(&self, extracted: Extracted) -> Stepped<(Extracted, Vec<(Chunk, Sha256)>)> {
+        let stop = Stop::new();
+        let _ends_with_this = stop.on_drop();
         let (chunker, tokenizer) = (Arc::clone(&self.chunker), Arc::clone(&self.tokenizer));
-        let cut = tokio::task::spawn_blocking(move || {
-            let chunks = chunker.chunk(&extracted, &*tokenizer)?;
+        let asked = stop.clone();
+        let mut cutting = tokio::task::spawn_blocking(move || {
+            let chunks = chunker.chunk(&extracted, &*tokenizer, &asked)?;
             let hashed = chunks.into_iter().map(|chunk| {
                 let hash = chunk_hash(chunk.text(&extracted.text));
                 (chunk, hash)
@@ -137,9 +155,23 @@ impl Preparer {
             let hashed = hashed.collect();
             Ok((extracted, hashed))
         });
-        let cut = cut.await.map_err(|e| RunError::Internal(format!("cutting into chunks: {e}")));
-        flight.enter(None);
-        cut
+        let cut = tokio::select! {
+            biased;
+            cut = &mut cutting => cut,
+            () = tokio::time::sleep(self.cut_time) => {
+                stop.set();
+                cutting.await
+            }
+        };
+        let cut: Result<_, Refusal> =
+            cut.map_err(|e| RunError::Internal(format!("cutting into chunks: {e}")))?;
+        Ok(cut.map_err(|refusal| if stop.is_set() { self.took_too_long() } else { refusal }))
+    }
+
+    fn took_too_long(&self) -> Refusal {
+        let seconds = self.cut_time.as_secs_f64();
+        let detail = format!("cutting the text into chunks took more than {seconds} s ([extract] wall)");
+        Refusal::new(Stage::Chunk, Cause::Timeout, detail)
     }
 
     async fn embed(
@@ -148,22 +180,26 @@ impl Preparer {
         chunks: Vec<(Chunk, Sha256)>,
         vectors: Vectors,
         flight: &Flight,
-    ) -> Stepped<EmbeddedChunks> {
+    ) -> Stepped<Vec<PreparedChunk>> {
         let _permit = self.embedding.acquire().await.map_err(|e| RunError::Internal(e.to_string()))?;
         flight.enter(Some(Stage::Embed));
+        // A vector of other tokens was made of another reading of the same text.
+        let held = |chunk: &Chunk, hash: &Sha256| {
+            vectors.get(hash).filter(|known| known.tokens == chunk.tokens).map(|known| &known.vector)
+        };
         // Equal chunks have equal vectors: each text is embedded once.
         let mut asked: HashMap<&Sha256, Answer> = HashMap::new();
-        for (chunk, hash) in &chunks {
-            if !vectors.contains_key(hash) && !asked.contains_key(hash) {
+        for (chunk, hash) in chunks.iter().filter(|(chunk, _)| !chunk.is_words_only()) {
+            if held(chunk, hash).is_none() && !asked.contains_key(hash) {
                 asked.insert(hash, self.embedders.submit(extracted, chunk.span.clone()).await?);
             }
         }
-        let mut embedded: Vectors = HashMap::new();
+        let mut embedded: HashMap<Sha256, Vec<f32>> = HashMap::new();
         let mut prepared = Vec::with_capacity(chunks.len());
-        let mut bad = None;
+        let (mut bad, mut good) = (None, false);
         for (number, (chunk, hash)) in chunks.iter().enumerate() {
             let answer = asked.remove(hash);
-            let reused = answer.is_none();
+            let reused = answer.is_none() && !chunk.is_words_only();
             if let Some(answer) = answer {
                 match answer.await.map_err(|_| stopped())? {
                     Ok(vector) => drop(embedded.insert(hash.clone(), vector)),
@@ -175,18 +211,30 @@ impl Preparer {
                     },
                 }
             }
-            if let Some(vector) = vectors.get(hash).or_else(|| embedded.get(hash)).cloned() {
-                prepared.push(PreparedChunk { chunk: chunk.clone(), hash: hash.clone(), vector, reused });
-            }
+            let vector = held(chunk, hash).or_else(|| embedded.get(hash)).cloned();
+            let vector = vector.filter(|_| !chunk.is_words_only());
+            good |= vector.is_some();
+            prepared.push(match vector {
+                Some(vector) => PreparedChunk { chunk: chunk.clone(), hash: hash.clone(), vector, reused },
+                None => self.words_only(chunk, hash),
+            });
         }
         flight.enter(None);
         Ok(match bad {
-            Some(refusal) if prepared.is_empty() => Err(refusal),
-            bad => {
-                let left_out = bad.map(|why| LeftOut { chunks: chunks.len() - prepared.len(), why });
-                Ok(EmbeddedChunks { chunks: prepared, left_out })
-            }
+            // A model that is really broken spoils every chunk.
+            Some(refusal) if !good => Err(refusal),
+            _ => Ok(prepared),
         })
+    }
+
+    /// A chunk that the model can't read, or has no usable vector for: its neighbours are no worse for it.
+    fn words_only(&self, chunk: &Chunk, hash: &Sha256) -> PreparedChunk {
+        PreparedChunk {
+            chunk: Chunk { span: chunk.span.clone(), tokens: 0 },
+            hash: hash.clone(),
+            vector: vec![0.0; self.dimension],
+            reused: false,
+        }
     }
 
     fn refuse(&self, upsert: Upsert, refusal: Refusal) -> PreparedContent {
@@ -201,37 +249,14 @@ impl Preparer {
     }
 }
 
-/// Chunks with their vectors, and what is missing of them.
-struct EmbeddedChunks {
-    chunks: Vec<PreparedChunk>,
-    left_out: Option<LeftOut>,
-}
-
-/// Chunks that got no usable vector. A text without one token that the model knows has none, and its
-/// neighbours are no worse for it. A vector that is not finite or too short is treated alike: it would be
-/// of no use either, the error does not tell them apart, and a model that is really broken spoils every
-/// chunk, which refuses the document.
-struct LeftOut {
-    chunks: usize,
-    /// What was wrong with the first of them.
-    why: Refusal,
-}
-
-impl LeftOut {
-    /// The reason why the document is partial, after the one it may have already.
-    fn added_to(&self, reason: Option<String>) -> String {
-        let chunks = if self.chunks == 1 { "chunk" } else { "chunks" };
-        let own = format!("{} {chunks} left out: no vector", self.chunks);
-        reason.into_iter().chain([own]).collect::<Vec<_>>().join("; ")
-    }
-}
-
 /// A vector that can't be right is the document's fault; a model that does not work is not.
 fn refusal_of(error: EmbedError, chunk: usize) -> Result<Refusal, RunError> {
     let cause = match &error {
         EmbedError::BadVector(_) => Cause::BadVector,
         EmbedError::TooLong { .. } => Cause::TooLarge,
-        EmbedError::Failed(_) | EmbedError::Unavailable(_) => return Err(RunError::Model(error)),
+        EmbedError::Failed(_) | EmbedError::Unavailable(_) | EmbedError::Stopped => {
+            return Err(RunError::Model(error));
+        }
     };
     Ok(Refusal::new(Stage::Embed, cause, format!("chunk {}: {error}", chunk + 1)))
 }

@@ -281,5 +281,5 @@ impl Drop for FailOnPanic {
 }
 
 fn weight(change: &DocumentChange, vectors: &Vectors) -> u64 {
-    change.content_bytes() + vectors.values().map(|vector| vector.len() as u64 * 4).sum::<u64>()
+    change.content_bytes() + vectors.values().map(|vector| vector.vector.len() as u64 * 4).sum::<u64>()
 }

@@ -54,6 +54,7 @@ impl Shared {
             dimension: pipeline.model.identity().dimension,
             fingerprint: pipeline.fingerprint.clone(),
             extracting: Semaphore::new(settings.extract_parallel.max(1)),
+            cut_time: settings.cut_time,
             embedding: Semaphore::new(embedders.sessions() * 4),
             embedders,
         };

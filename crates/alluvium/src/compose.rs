@@ -17,6 +17,7 @@ use alluvium_core::chunk::Chunker;
 use alluvium_core::clock::SystemClock;
 use alluvium_core::document::KnownDocument;
 use alluvium_core::embed::{EmbedError, Model};
+use alluvium_core::extract::Component;
 use alluvium_core::fingerprint::GenerationFingerprint;
 use alluvium_core::hash::Sha256;
 use alluvium_core::id::DocId;
@@ -102,6 +103,13 @@ impl Shape {
         );
         Ok(Self { model, chunker, fingerprint })
     }
+
+    /// What decides whether a document would come out the same again: the generation, extraction, how text is
+    /// cut and how the model is given it.
+    pub(crate) fn pipeline_fingerprint(&self, mut components: Vec<Component>) -> Sha256 {
+        components.extend([alluvium_extract::cutting(), alluvium_embed::reading()]);
+        self.fingerprint.pipeline(&components)
+    }
 }
 
 /// The same error with its file and its own code, where a file is what is wrong.
@@ -171,6 +179,7 @@ pub(crate) fn settings(spec: &PipelineSpec) -> Settings {
         commit_max_bytes: spec.commit.max_bytes,
         sessions: spec.embed.sessions.unwrap_or_else(cores),
         extract_parallel: workers(spec),
+        cut_time: spec.extract.wall,
         ..Settings::for_cores(cores()).with_commits_of(spec.commit.max_documents)
     }
 }

@@ -149,7 +149,7 @@ impl From<EmbedError> for Failure {
             }
             EmbedError::Unavailable(_) => Self::new(Exit::Failed, "model_unavailable", &error)
                 .next("run `alluvium models verify`, then `alluvium models fetch`"),
-            EmbedError::Failed(_) | EmbedError::BadVector(_) => {
+            EmbedError::Failed(_) | EmbedError::BadVector(_) | EmbedError::Stopped => {
                 Self::new(Exit::Failed, "embedding_failed", &error).next("try another text or another model")
             }
         }

@@ -27,7 +27,7 @@ pub(crate) use releases::{
 pub(crate) use run::{
     BackfillResult, ChunkCounts, DocumentCounts, ErrorBody, ErrorResult, RunResult, ValidateResult,
 };
-pub(crate) use search::{Hit, LegShort, LiveShort, PlanResult, SearchResult};
+pub(crate) use search::{Hit, LegShort, LiveShort, PlanResult, QueryShort, SearchResult};
 pub(crate) use verify::{Finding, SourceChecked, Verified, VerifyResult};
 pub(crate) use warning::SourceWarning;
 

@@ -6,10 +6,14 @@
 use std::ops::Range;
 
 use alluvium_core::extract::Extracted;
+use alluvium_core::stop::Stop;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::outline::Outline;
 use super::segment::Boundary;
+use super::sentences;
+use super::sizer::Limit;
+use super::work;
 
 /// Blanks between words of a sentence that is longer than a chunk.
 const WORD: u8 = 0;
@@ -31,15 +35,22 @@ const HEADING: u8 = 6;
 const CONTEXT: usize = 40;
 
 /// All boundaries of a text whose tokens are `tokens`, in order; those between words only where nothing
-/// else cuts the text down to `limit` tokens.
-pub(super) fn boundaries(extracted: &Extracted, tokens: &[Range<usize>], limit: usize) -> Vec<Boundary> {
+/// else cuts the text down to `limit`. Incomplete where `stop` was set.
+pub(super) fn boundaries(
+    extracted: &Extracted,
+    tokens: &[Range<usize>],
+    limit: Limit,
+    stop: &Stop,
+) -> Vec<Boundary> {
     let text = extracted.text.as_str();
-    let strong = sentences_and_up(text, &Outline::of(extracted), tokens);
+    let strong = sentences_and_up(text, &Outline::of(extracted), tokens, stop);
     let mut all = Vec::with_capacity(strong.len());
-    let (mut byte, mut before) = (0, 0);
-    let end = Boundary { byte: text.len(), tokens: tokens.len(), tier: BLOCK, key: 0 };
-    for boundary in strong.iter().chain([&end]) {
-        if boundary.tokens - before > limit {
+    let (mut byte, mut before) = (text.len() - text.trim_start().len(), 0);
+    let length = text.len();
+    let end =
+        Boundary { end: text.trim_end().len(), byte: length, tokens: tokens.len(), tier: BLOCK, key: 0 };
+    for boundary in strong.iter().chain([&end]).take_while(|_| !stop.is_set()) {
+        if !limit.holds(boundary.tokens - before, boundary.end.saturating_sub(byte)) {
             words(text, byte..boundary.byte, tokens, &mut all);
         }
         (byte, before) = (boundary.byte, boundary.tokens);
@@ -49,22 +60,28 @@ pub(super) fn boundaries(extracted: &Extracted, tokens: &[Range<usize>], limit: 
     all
 }
 
-/// The blanks within a span, and the places between signs of scripts that have none.
+/// The blanks within a span, and the places between signs and between words of scripts that have none.
 fn words(text: &str, span: Range<usize>, tokens: &[Range<usize>], found: &mut Vec<Boundary>) {
+    work::done(span.len());
     let piece = text.get(span.clone()).unwrap_or_default();
-    let mut seen = span.start;
     let parts = |word: &str| word.starts_with(|c: char| c.is_whitespace() || is_unspaced(c));
-    for (at, _) in piece.split_word_bound_indices().filter(|(_, word)| parts(word)) {
-        if span.start + at <= seen {
+    let bounds = piece.split_word_bound_indices().filter(|(_, word)| parts(word));
+    let mut places: Vec<usize> = bounds.map(|(at, _)| span.start + at).collect();
+    let first = tokens.partition_point(|token| token.start < span.start);
+    let inside = tokens.get(first..).unwrap_or_default().iter().take_while(|token| token.start < span.end);
+    places.extend(inside.map(|token| token.start).filter(|start| is_at_unspaced_word(text, *start)));
+    places.sort_unstable();
+    let mut seen = span.start;
+    for at in places {
+        if at <= seen {
             continue;
         }
-        let Some(place) = Place::at(text, span.start + at) else { continue };
+        let Some(place) = Place::at(text, at) else { break };
         seen = place.byte;
         if place.byte >= span.end {
             break;
         }
-        let before = tokens.partition_point(|token| token.start < place.byte);
-        found.push(Boundary { byte: place.byte, tokens: before, tier: WORD, key: key(text, &place) });
+        found.push(place.boundary(text, tokens, WORD));
     }
 }
 
@@ -73,23 +90,34 @@ fn is_unspaced(c: char) -> bool {
     matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
-fn sentences_and_up(text: &str, outline: &Outline, tokens: &[Range<usize>]) -> Vec<Boundary> {
+/// Whether a token that starts here is of a script that parts words by no blanks and has more than one sign a
+/// word: there a tokenizer's words are all that there is to cut at.
+fn is_at_unspaced_word(text: &str, start: usize) -> bool {
+    let letter = text.get(start..).and_then(|rest| rest.chars().next());
+    letter.is_some_and(|c| {
+        matches!(c,
+        '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{1950}'..='\u{1aaf}'
+        | '\u{1b00}'..='\u{1b7f}' | '\u{a980}'..='\u{aadf}')
+    })
+}
+
+fn sentences_and_up(text: &str, outline: &Outline, tokens: &[Range<usize>], stop: &Stop) -> Vec<Boundary> {
     let mut places = Places { outline, heading: 0, solid: 0 };
     let mut found: Vec<Boundary> = Vec::new();
-    let mut seen = 0;
-    for (unit, _) in text.split_sentence_bound_indices() {
+    let mut seen = text.len() - text.trim_start().len();
+    for unit in sentences::starts(text).take_while(|_| !stop.is_set()) {
         // Several breaks within one run of blanks are one place, looked at once.
         if unit <= seen {
             continue;
         }
-        let Some(place) = Place::at(text, unit) else { continue };
+        // Nothing but blanks is left.
+        let Some(place) = Place::at(text, unit) else { break };
         if place.byte <= seen {
             continue;
         }
         seen = place.byte;
         let Some(tier) = places.tier(text, &place) else { continue };
-        let before = tokens.partition_point(|token| token.start < place.byte);
-        found.push(Boundary { byte: place.byte, tokens: before, tier, key: key(text, &place) });
+        found.push(place.boundary(text, tokens, tier));
     }
     found
 }
@@ -110,11 +138,17 @@ impl Place {
         let (before, after) = text.split_at_checked(byte)?;
         let end = before.trim_end().len();
         let start = byte + (after.len() - after.trim_start().len());
+        work::done(start - end);
         if end == 0 || start == text.len() {
             return None;
         }
         let feeds = text.get(end..start)?.bytes().filter(|b| *b == b'\n').count();
         Some(Self { end, byte: start, feeds })
+    }
+
+    fn boundary(&self, text: &str, tokens: &[Range<usize>], tier: u8) -> Boundary {
+        let before = tokens.partition_point(|token| token.start < self.byte);
+        Boundary { end: self.end, byte: self.byte, tokens: before, tier, key: key(text, self) }
     }
 }
 
@@ -198,6 +232,7 @@ fn is_wrapped(text: &str, place: &Place) -> bool {
     let (this, previous) = (above.next().unwrap_or(0), above.next().unwrap_or(0));
     let next = after.split('\n').next().unwrap_or_default();
     let word = next.split(char::is_whitespace).next().unwrap_or_default();
+    work::done(this + previous + next.len());
     this + 1 + word.len() > previous.max(next.len())
 }
 

@@ -1,11 +1,15 @@
 //! Text into chunks, by the model's own tokens.
 //!
 //! Two steps. [`segment`] cuts the text into segments of at most one chunk at places that its content
-//! defines, so that an edit moves only the cuts around it. What has no such place in it (a line of base64,
-//! a long run in a script without blanks) goes through `text-splitter`.
+//! defines, so that an edit moves only the cuts around it. What has no such place in it (a line of base64)
+//! goes through `text-splitter`, in windows.
 //!
 //! Invariants: no chunk exceeds the limit, special tokens included, which each finished chunk is counted
-//! alone for; none is blank; each is trimmed and slices exactly; the same input gives the same chunks.
+//! alone for, nor so many bytes a token of it ([`sizer`]), whatever the tokenizer says; none is blank; each is
+//! trimmed and slices exactly; the same input gives the same chunks. Whatever the text is, the time is in
+//! proportion to its length (tests count: `work`), and it ends soon after it is asked to.
+//!
+//! A chunk of which the model knows next to nothing has 0 tokens: it is found by words only.
 //!
 //! Overlap repeats whole sentences before a chunk that starts in running text. A chunk that starts at a
 //! heading, a paragraph, a list item or a line of its own needs none, and repeating across such cuts would
@@ -13,24 +17,35 @@
 
 mod boundaries;
 mod outline;
+mod ranks;
 mod segment;
+mod sentences;
 mod sizer;
+mod work;
 
 use std::ops::Range;
 
 use alluvium_core::change::MediaType;
 use alluvium_core::chunk::{Chunk, Chunker};
-use alluvium_core::embed::Tokenizer;
+use alluvium_core::embed::{EmbedError, Tokenizer};
 use alluvium_core::extract::{Component, Extracted};
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
+use alluvium_core::stop::Stop;
 use text_splitter::{ChunkConfig, MarkdownSplitter, TextSplitter, TryChunkSizer};
+use unicode_segmentation::UnicodeSegmentation;
 
 use boundaries::{LINE, boundaries};
 use segment::{Boundary, cuts};
-use sizer::{ExactSizer, SliceSizer};
+use sizer::{ExactSizer, Limit, SliceSizer};
 
 /// The version of `text-splitter`, followed by that of the rules here.
 const VERSION: &str = "0.33.1+1";
+
+/// What has changed in cutting since that version, which the generation's fingerprint holds: other cuts of some
+/// texts are no other generation, but documents are to be cut anew.
+pub fn cutting() -> Component {
+    Component::new("cutting", "2")
+}
 
 /// A segment keeps at least this part of a chunk on both sides of a cut. Measured: a quarter fills chunks
 /// better than none without moving more cuts; a third moves more.
@@ -84,25 +99,32 @@ impl Chunker for TokenChunker {
         Component::new("text-splitter", VERSION)
     }
 
-    fn chunk(&self, extracted: &Extracted, tokenizer: &dyn Tokenizer) -> Result<Vec<Chunk>, Refusal> {
+    fn chunk(
+        &self,
+        extracted: &Extracted,
+        tokenizer: &dyn Tokenizer,
+        stop: &Stop,
+    ) -> Result<Vec<Chunk>, Refusal> {
         let special = tokenizer.special();
-        let limit = self.max_tokens.saturating_sub(special);
-        if limit == 0 {
+        let limit = Limit::new(self.max_tokens.saturating_sub(special));
+        if limit.tokens() == 0 {
             let detail = format!("{} tokens a chunk, {special} of them special", self.max_tokens);
             return Err(refusal(detail));
         }
         let text = extracted.text.as_str();
-        let tokens = tokenizer.spans(text).map_err(refusal)?;
+        work::done(text.len());
+        let tokens = tokenizer.tokens(text, stop).map_err(failed)?.spans;
         let cutter = Cutter {
             text,
             tokens: &tokens,
             limit,
-            overlap: self.overlap_tokens.min(limit.saturating_sub(1)),
+            overlap: self.overlap_tokens.min(limit.tokens().saturating_sub(1)),
             markdown: extracted.media_type == MediaType::Markdown,
             tokenizer,
+            stop,
         };
         let mut chunks = Vec::new();
-        for span in cutter.spans(&boundaries(extracted, &tokens, limit))? {
+        for span in cutter.spans(&boundaries(extracted, &tokens, limit, stop))? {
             cutter.verified(span, &mut chunks)?;
         }
         Ok(chunks)
@@ -111,6 +133,17 @@ impl Chunker for TokenChunker {
 
 fn refusal(detail: impl std::fmt::Display) -> Refusal {
     Refusal::new(Stage::Chunk, Cause::Corrupt, detail)
+}
+
+fn failed(error: EmbedError) -> Refusal {
+    match error {
+        EmbedError::Stopped => stopped(),
+        error => refusal(error),
+    }
+}
+
+fn stopped() -> Refusal {
+    Refusal::new(Stage::Chunk, Cause::Timeout, "cutting into chunks was stopped")
 }
 
 /// Adds a chunk; of two chunks one of which holds the other (an overlap can be that long) it keeps one.
@@ -128,33 +161,50 @@ fn push(chunks: &mut Vec<Chunk>, chunk: Chunk) {
 struct Cutter<'t> {
     text: &'t str,
     tokens: &'t [Range<usize>],
-    limit: usize,
+    limit: Limit,
     overlap: usize,
     markdown: bool,
     tokenizer: &'t dyn Tokenizer,
+    stop: &'t Stop,
+}
+
+/// A span, counted alone.
+enum Counted {
+    TooLong,
+    /// Neither the model nor anybody who searches by words sees anything in it.
+    Nothing,
+    Chunk(Chunk),
 }
 
 impl Cutter<'_> {
     /// Trimmed spans in order, none over the limit by the tokens of the whole text.
     fn spans(&self, boundaries: &[Boundary]) -> Result<Vec<Range<usize>>, Refusal> {
-        let cuts = cuts(boundaries, self.tokens.len(), self.limit, self.limit / LEAST);
+        let (whole, least) = (self.trim(0..self.text.len()), self.limit.tokens() / LEAST);
+        let cuts = cuts(boundaries, self.tokens.len(), whole, self.limit, least, self.stop);
         let starts = cuts.iter().map(|cut| (Some(*cut), boundaries.get(*cut).map_or(0, |b| b.byte)));
         let starts: Vec<(Option<usize>, usize)> = std::iter::once((None, 0)).chain(starts).collect();
         let ends = starts.iter().skip(1).map(|(_, byte)| *byte).chain([self.text.len()]);
-        let sizer = SliceSizer::new(self.text, self.tokens);
+        let sizer = SliceSizer::new(self.text, self.tokens, self.limit);
         let (mut spans, mut before) = (Vec::new(), 0);
         for ((cut, start), end) in starts.iter().zip(ends) {
+            if self.stop.is_set() {
+                return Err(stopped());
+            }
             let core = self.trim(*start..end);
             if core.is_empty() {
                 continue;
             }
-            let size = sizer.count(&core);
-            if size > self.limit {
+            let size = sizer.size(&core);
+            if size > self.limit.tokens() {
                 for window in self.windows(core.clone()) {
-                    spans.extend(self.split(window, &sizer)?);
+                    if sizer.tokens(&window) <= self.limit.tokens() {
+                        spans.extend(self.by_bytes(window));
+                    } else {
+                        spans.extend(self.split(window, &sizer)?);
+                    }
                 }
             } else {
-                let room = self.overlap.min(self.limit - size);
+                let room = self.overlap.min(self.limit.tokens() - size);
                 let from =
                     cut.map_or(core.start, |cut| self.repeat(boundaries, cut, core.start, before, room));
                 spans.push(from..core.end);
@@ -169,7 +219,11 @@ impl Cutter<'_> {
         let Some(at) = boundaries.get(cut).filter(|b| b.tier < LINE) else { return start };
         let earlier = boundaries.get(..cut).unwrap_or_default().iter().rev();
         let mut from = start;
-        for boundary in earlier.take_while(|b| b.byte > before && at.tokens - b.tokens <= room) {
+        let fits = |b: &&Boundary| {
+            b.byte > before && self.limit.size(at.tokens - b.tokens, at.end.saturating_sub(b.byte)) <= room
+        };
+        for boundary in earlier.take_while(fits) {
+            work::done(1);
             from = boundary.byte;
             if boundary.tier >= LINE {
                 break;
@@ -182,14 +236,40 @@ impl Cutter<'_> {
     fn windows(&self, span: Range<usize>) -> Vec<Range<usize>> {
         let first = self.tokens.partition_point(|token| token.start < span.start);
         let inside = self.tokens.get(first..).unwrap_or_default().iter().take_while(|t| t.start < span.end);
-        let cuts = inside.step_by(WINDOW * self.limit).skip(1).map(|token| token.start);
+        let cuts = inside.step_by(WINDOW * self.limit.tokens()).skip(1).map(|token| token.start);
+        let most = WINDOW * self.limit.bytes();
         let mut windows = Vec::new();
         let mut start = span.start;
         for cut in cuts.filter(|cut| self.text.is_char_boundary(*cut)).chain([span.end]) {
+            while cut - start > most {
+                let end = self.text.floor_char_boundary(start + most);
+                windows.push(start..end);
+                start = end;
+            }
             windows.push(start..cut);
             start = cut;
         }
         windows
+    }
+
+    /// Cuts what has few tokens and is too long all the same, between letters.
+    fn by_bytes(&self, span: Range<usize>) -> Vec<Range<usize>> {
+        let mut spans = Vec::new();
+        let mut start = span.start;
+        while span.end - start > self.limit.bytes() {
+            let next = self.text.floor_char_boundary(start + self.limit.bytes());
+            // With one character more, the last letter is whole and tells where it starts.
+            let more = self.text.ceil_char_boundary(next + 1);
+            let piece = self.text.get(start..more).unwrap_or_default();
+            work::done(piece.len());
+            let last = piece.grapheme_indices(true).next_back().map_or(0, |(at, _)| at);
+            let end = if last > 0 { start + last } else { next };
+            spans.push(self.trim(start..end));
+            start = end;
+        }
+        spans.push(self.trim(start..span.end));
+        spans.retain(|span| !span.is_empty());
+        spans
     }
 
     /// Cuts what has no boundary inside.
@@ -197,42 +277,61 @@ impl Cutter<'_> {
     where
         S: TryChunkSizer<Error: std::fmt::Display>,
     {
+        if self.stop.is_set() {
+            return Err(stopped());
+        }
         let text = self.text.get(span.clone()).unwrap_or_default();
-        let config =
-            ChunkConfig::new(self.limit).with_sizer(sizer).with_overlap(self.overlap).map_err(refusal)?;
+        work::done(text.len());
+        let config = ChunkConfig::new(self.limit.tokens())
+            .with_sizer(sizer)
+            .with_overlap(self.overlap)
+            .map_err(refusal)?;
         let place = |(at, piece): (usize, &str)| span.start + at..span.start + at + piece.len();
         let spans: Result<Vec<_>, _> = if self.markdown {
             MarkdownSplitter::new(config).try_chunk_indices(text).map(|c| c.map(place)).collect()
         } else {
             TextSplitter::new(config).try_chunk_indices(text).map(|c| c.map(place)).collect()
         };
-        let spans = spans.map_err(refusal)?;
+        let spans = spans.map_err(|e| if self.stop.is_set() { stopped() } else { refusal(e) })?;
         Ok(spans.into_iter().map(|span| self.trim(span)).filter(|span| !span.is_empty()).collect())
     }
 
     /// Counts a chunk alone, as the model will see it: tokens may differ where a cut goes through a word.
     fn verified(&self, span: Range<usize>, chunks: &mut Vec<Chunk>) -> Result<(), Refusal> {
-        let special = self.tokenizer.special();
-        let sizer = ExactSizer::new(self.tokenizer);
-        let size = self.text.get(span.clone()).map_or(Ok(0), |text| sizer.count(text)).map_err(refusal)?;
-        match size {
-            // Nothing that the model could see.
-            0 => {}
-            size if size <= self.limit => push(chunks, Chunk { span, tokens: size + special }),
-            _ => {
-                for part in self.split(span, &sizer)? {
-                    let text = self.text.get(part.clone()).unwrap_or_default();
-                    let size = sizer.count(text).map_err(refusal)?;
-                    if size > self.limit {
-                        return Err(refusal(format!("{size} tokens can't be cut into {}", self.limit)));
-                    }
-                    if size > 0 {
-                        push(chunks, Chunk { span: part, tokens: size + special });
-                    }
+        let sizer = ExactSizer::new(self.tokenizer, self.limit, self.stop);
+        let parts = match self.counted(&span, &sizer)? {
+            Counted::TooLong => self.split(span, &sizer)?,
+            Counted::Nothing => return Ok(()),
+            Counted::Chunk(chunk) => {
+                push(chunks, chunk);
+                return Ok(());
+            }
+        };
+        for part in parts {
+            match self.counted(&part, &sizer)? {
+                Counted::Chunk(chunk) => push(chunks, chunk),
+                Counted::Nothing => {}
+                Counted::TooLong => {
+                    let (bytes, limit) = (part.len(), self.limit.tokens());
+                    return Err(refusal(format!("{bytes} bytes can't be cut into {limit} tokens")));
                 }
             }
         }
         Ok(())
+    }
+
+    fn counted(&self, span: &Range<usize>, sizer: &ExactSizer<'_>) -> Result<Counted, Refusal> {
+        let text = self.text.get(span.clone()).unwrap_or_default();
+        let tokens = sizer.tokens(text).map_err(failed)?;
+        if !self.limit.holds(tokens.spans.len(), text.len()) {
+            return Ok(Counted::TooLong);
+        }
+        let tokens = match (tokens.spans.len(), tokens.are_known(text)) {
+            (0, _) if !text.contains(char::is_alphanumeric) => return Ok(Counted::Nothing),
+            (count, true) => count + self.tokenizer.special(),
+            (_, false) => 0,
+        };
+        Ok(Counted::Chunk(Chunk { span: span.clone(), tokens }))
     }
 
     fn trim(&self, span: Range<usize>) -> Range<usize> {

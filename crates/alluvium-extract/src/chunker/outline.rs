@@ -8,6 +8,8 @@ use alluvium_core::change::MediaType;
 use alluvium_core::extract::Extracted;
 use pulldown_cmark::{Event, Parser, Tag};
 
+use super::work;
+
 /// A heading with the lines that it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct HeadingLines {
@@ -33,8 +35,13 @@ impl Outline {
         }
         let text = extracted.text.as_str();
         let mut headings: Vec<HeadingLines> = Vec::new();
+        let mut end = 0;
         for heading in &extracted.headings {
-            let lines = heading.start..line_end(text, heading.start);
+            // Many may lie on one long line, which is looked at once.
+            if heading.start >= end {
+                end = line_end(text, heading.start);
+            }
+            let lines = heading.start..end;
             match headings.last_mut() {
                 // Several bookmarks lead to one line: the outermost counts.
                 Some(last) if last.lines.start == lines.start => last.level = last.level.min(heading.level),
@@ -66,5 +73,7 @@ impl Outline {
 }
 
 fn line_end(text: &str, start: usize) -> usize {
-    text.get(start..).and_then(|rest| rest.find('\n')).map_or(text.len(), |length| start + length)
+    let end = text.get(start..).and_then(|rest| rest.find('\n')).map_or(text.len(), |length| start + length);
+    work::done(end.saturating_sub(start));
+    end
 }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use alluvium_core::embed::EmbedError;
+use alluvium_core::hash::Sha256;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -52,7 +53,8 @@ fn document(text: &str, media_type: MediaType) -> Extracted {
 
 /// Chunks, checked for everything that must hold of them.
 fn chunks(text: &str, media_type: MediaType, max: usize, overlap: usize) -> Vec<String> {
-    let made = TokenChunker::new(max, overlap).unwrap().chunk(&document(text, media_type), &Pieces).unwrap();
+    let chunker = TokenChunker::new(max, overlap).unwrap();
+    let made = chunker.chunk(&document(text, media_type), &Pieces, &Stop::new()).unwrap();
     let mut covered = vec![false; text.len()];
     for pair in made.windows(2) {
         assert!(pair[0].span.start < pair[1].span.start, "in order of their starts");
@@ -76,7 +78,8 @@ fn chunks(text: &str, media_type: MediaType, max: usize, overlap: usize) -> Vec<
 fn settings_that_cannot_work() {
     assert!(TokenChunker::new(1, 0).is_err());
     assert!(TokenChunker::new(64, 64).is_err());
-    let none = TokenChunker::new(2, 0).unwrap().chunk(&document("x", MediaType::Plain), &Pieces);
+    let none =
+        TokenChunker::new(2, 0).unwrap().chunk(&document("x", MediaType::Plain), &Pieces, &Stop::new());
     assert_eq!(none.unwrap_err().stage, Stage::Chunk);
 }
 
@@ -142,6 +145,8 @@ fn overlap_repeats_sentences_within_a_block_only() {
 
 /// Deterministic documents of words that look like language.
 mod edits;
+/// Texts that are no prose.
+mod hostile;
 
 /// `ALLUVIUM_EDIT_DOCUMENTS` makes the run longer: 40 takes minutes and gives steadier figures.
 #[test]
@@ -181,6 +186,21 @@ proptest! {
         let (changed, _) = edits::measure_seeded(shape, seed, 3);
         prop_assert!(changed.iter().all(|c| *c <= 6), "{} {changed:?}", shape.name);
     }
+}
+
+/// The cuts of ordinary text must not move: chunks of every index would be embedded anew.
+#[test]
+fn ordinary_text_is_cut_as_ever() {
+    let mut cuts = String::new();
+    for shape in edits::SHAPES {
+        let text = edits::text(shape, 1);
+        for (max, overlap) in [(256, 32), (64, 8), (16, 4)] {
+            let chunker = TokenChunker::new(max, overlap).unwrap();
+            let made = chunker.chunk(&document(&text, shape.media_type()), &Pieces, &Stop::new()).unwrap();
+            cuts.extend(made.iter().map(|chunk| format!("{:?}{} ", chunk.span, chunk.tokens)));
+        }
+    }
+    assert_eq!(Sha256::of(&cuts).short(16), "8c300ef8d5542da5");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use alluvium_core::ledger::TableRole;
 
-use super::{Effort, compaction, layers};
+use super::{Effort, compaction, layers, wants_training};
 use crate::error::Result;
 use crate::indexes::{Coverage, VECTOR, indexes};
 use crate::table::Table;
@@ -45,7 +45,7 @@ impl Backlog {
             if coverage.has(VECTOR) {
                 columns.push(VECTOR);
             } else {
-                untrained = table.row_count().await? >= tuning.vector_index_rows;
+                untrained = wants_training(table, tuning).await?;
             }
         }
         let (fragments, unindexed_rows) = coverage.missing(&columns);

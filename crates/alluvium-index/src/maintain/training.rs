@@ -16,6 +16,7 @@ use lancedb::DistanceType;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{IndexError, Result};
+use crate::filter::is_zero;
 use crate::indexes::{self, Coverage, VECTOR};
 use crate::table::Table;
 use crate::tuning::Tuning;
@@ -51,14 +52,17 @@ fn action(table: &str) -> String {
 }
 
 /// Whether there are enough rows for a vector index and it is not there, or as many came after it as it
-/// covers: its partitions then follow the data anew.
+/// covers: its partitions then follow the data anew. Rows that the model can't read don't count: their vectors
+/// are zeros, and no index holds those.
 pub(crate) async fn wants_training(table: &Table, tuning: &Tuning) -> Result<bool> {
-    if table.row_count().await? < tuning.vector_index_rows {
+    let rows = table.row_count().await?;
+    if rows < tuning.vector_index_rows {
         return Ok(false);
     }
     let coverage = Coverage::of(table).await?;
     if !coverage.has(VECTOR) {
-        return Ok(true);
+        let unread = table.count(Some(is_zero("tokens"))).await?;
+        return Ok(rows.saturating_sub(unread) >= tuning.vector_index_rows);
     }
     let (fragments, new) = coverage.missing(&[VECTOR]);
     let layers = coverage.layers(VECTOR);

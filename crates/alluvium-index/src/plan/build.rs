@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use alluvium_core::access::Acl;
 use alluvium_core::change::Origin;
 use alluvium_core::document::{DocumentState, IndexedContent, Prepared, PreparedContent, RefusedContent};
+use alluvium_core::extract::HeadingPaths;
 use alluvium_core::hash::Sha256;
 use alluvium_core::id::chunk_id;
 use alluvium_core::quarantine::{Refusal, quarantine_id};
@@ -35,6 +36,7 @@ pub(super) fn chunk_rows(
     let text_hash = Sha256::of(&extracted.text);
     let doc_version = version_text(&content.version);
     let mut points = CodePoints::new(&extracted.text);
+    let mut headings = HeadingPaths::new(&extracted.headings);
     let mut seen: HashMap<&Sha256, usize> = HashMap::new();
     let mut rows = Vec::with_capacity(content.chunks.len());
     for (index, prepared) in content.chunks.iter().enumerate() {
@@ -61,7 +63,7 @@ pub(super) fn chunk_rows(
             char_end: int(points.at(span.end)),
             page_start: pages.map(|(first, _)| i64::from(first)),
             page_end: pages.map(|(_, last)| i64::from(last)),
-            heading_path: extracted.heading_path(span.start),
+            heading_path: headings.at(span.start),
             extractor: extracted.extractor.to_string(),
             chunker: content.chunker.to_string(),
             model: context.model.clone(),

@@ -34,10 +34,12 @@ pub struct Hit {
     pub modified_at: Option<Timestamp>,
     /// When this row was written.
     pub indexed_at: Timestamp,
+    /// The model can't read this passage: it is found by words only.
+    pub words_only: bool,
 }
 
 /// The columns of a hit, without that of its rank.
-pub(crate) const COLUMNS: [&str; 12] = [
+pub(crate) const COLUMNS: [&str; 13] = [
     "chunk_id",
     "doc_id",
     "uri",
@@ -50,6 +52,7 @@ pub(crate) const COLUMNS: [&str; 12] = [
     "heading_path",
     "modified_at",
     "indexed_at",
+    "tokens",
 ];
 /// The column that a search by vector ranks by; lower is better.
 pub(crate) const DISTANCE: &str = "_distance";
@@ -75,6 +78,7 @@ pub(crate) struct HitRow {
     heading_path: Vec<String>,
     modified_at: Option<i64>,
     indexed_at: i64,
+    tokens: i64,
 }
 
 impl From<HitRow> for Hit {
@@ -95,6 +99,7 @@ impl From<HitRow> for Hit {
             heading_path: row.heading_path,
             modified_at: row.modified_at.map(timestamp),
             indexed_at: timestamp(row.indexed_at),
+            words_only: row.tokens == 0,
         }
     }
 }

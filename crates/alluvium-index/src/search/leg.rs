@@ -93,8 +93,10 @@ impl<'a> Legs<'a> {
         let mut fetch = wanted;
         let mut rounds = 1;
         loop {
-            let candidates = self.fetch(leg, fetch, plan.admitted).await?;
+            let mut candidates = self.fetch(leg, fetch, plan.admitted).await?;
             let fetched = candidates.len();
+            candidates.retain(|hit| leg.may_find(hit));
+            let readable = candidates.len();
             let mut hits = judge.admitted(candidates).await?;
             let enough = hits.len() >= wanted || fetched < fetch;
             if enough || rounds == MAX_ROUNDS || fetch >= MAX_FETCH {
@@ -102,7 +104,7 @@ impl<'a> Legs<'a> {
                     mode: leg.mode(),
                     scan: self.scan_of(leg),
                     fetched,
-                    dropped: fetched - hits.len(),
+                    dropped: readable - hits.len(),
                     rounds,
                     milliseconds: start.elapsed().as_secs_f64() * 1000.0,
                 });
@@ -173,6 +175,12 @@ impl<'a> Legs<'a> {
 }
 
 impl Leg<'_> {
+    /// What the model can't read is near to nothing. Lance leaves out rows whose vector is zeros, which have no
+    /// cosine; this holds it to that.
+    fn may_find(self, hit: &Hit) -> bool {
+        matches!(self, Self::Words { .. }) || (!hit.words_only && hit.score.is_finite())
+    }
+
     fn mode(self) -> SearchMode {
         match self {
             Self::Vector { .. } => SearchMode::Vector,

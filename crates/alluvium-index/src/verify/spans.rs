@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use alluvium_core::embed::check_vector;
+use alluvium_core::embed::{EmbedError, check_vector};
 use alluvium_core::hash::Sha256;
 use alluvium_core::ledger::Record;
 
@@ -30,7 +30,7 @@ impl<'a> Content<'a> {
         self.numbers(sink);
         self.versions(sink);
         for chunk in &self.chunks {
-            if let Err(error) = check_vector(&self.record.fingerprint.model, &chunk.vector) {
+            if let Err(error) = self.vector(chunk) {
                 sink.add(Check::BadVector, &chunk.chunk_id, format!("of {}: {error}", chunk.doc_id));
             }
             if Sha256::of(&chunk.text).as_str() != chunk.chunk_hash {
@@ -40,6 +40,17 @@ impl<'a> Content<'a> {
         }
         self.text(sink);
         self.pages(sink);
+    }
+
+    /// A chunk that the model can't read, one of no tokens, has zeros, which no search by meaning finds. Any
+    /// other has a vector that the model could give.
+    fn vector(&self, chunk: &ChunkRow) -> Result<(), EmbedError> {
+        let model = &self.record.fingerprint.model;
+        if chunk.tokens > 0 {
+            return check_vector(model, &chunk.vector);
+        }
+        let zeros = chunk.vector.len() == model.dimension && chunk.vector.iter().all(|value| *value == 0.0);
+        if zeros { Ok(()) } else { Err(EmbedError::BadVector("it has no tokens and a vector".to_owned())) }
     }
 
     fn numbers(&self, sink: &mut Sink) {

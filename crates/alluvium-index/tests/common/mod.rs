@@ -126,6 +126,18 @@ pub fn upsert(id: &str, text: &str, access: AccessChange) -> Prepared {
     prepared(id, PreparedContent::Indexed(Box::new(content)), access)
 }
 
+/// An upsert of which the model can't read the chunks that start with this.
+pub fn unread(id: &str, text: &str, start: &str, access: AccessChange) -> Prepared {
+    let mut change = upsert(id, text, access);
+    if let PreparedContent::Indexed(content) = &mut change.content {
+        for prepared in content.chunks.iter_mut().filter(|c| c.chunk.text(text).starts_with(start)) {
+            prepared.chunk.tokens = 0;
+            prepared.vector.fill(0.0);
+        }
+    }
+    change
+}
+
 /// An upsert with `metadata` and a title.
 pub fn described(id: &str, text: &str, metadata: &[&str], access: AccessChange) -> Prepared {
     let mut change = upsert(id, text, access);

@@ -1,5 +1,5 @@
 //! Small seams in memory. Documents are text, chunks are lines, and a few words make a stage misbehave:
-//! `refuse`, `broken`, `panic`, `cropped` (extractor), `bad`, `fail` (model), `hold` (the extractor waits for the
+//! `refuse`, `broken`, `panic`, `cropped` (extractor), `endless`, `unread` (chunker), `bad`, `fail` (model), `hold` (the extractor waits for the
 //! gate), `linger` (it gives way to others once for each), `stall` (the model waits until it may go on).
 
 use std::collections::{HashMap, VecDeque};
@@ -12,7 +12,8 @@ use alluvium_core::change::{AccessChange, ContentChange, DocumentChange, MediaTy
 use alluvium_core::checkpoint::CheckpointDelta;
 use alluvium_core::chunk::{Chunk, Chunker, chunk_hash};
 use alluvium_core::commit::{
-    Batch, CommitError, Committed, CountsBySource, IndexWriter, Publish, VectorLookup, VectorsByDocument,
+    Batch, CommitError, Committed, CountsBySource, IndexWriter, KnownVector, Publish, VectorLookup,
+    VectorsByDocument,
 };
 use alluvium_core::document::{Prepared, PreparedContent};
 use alluvium_core::embed::{EmbedError, Embedder, Model, ModelIdentity, Tokenizer};
@@ -21,6 +22,7 @@ use alluvium_core::hash::Sha256;
 use alluvium_core::id::{DocId, Generation, SourceName};
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
 use alluvium_core::source::{Acknowledge, Room, Source, SourceBatch, SourceError};
+use alluvium_core::stop::Stop;
 use alluvium_core::version::Version;
 use async_trait::async_trait;
 use tokio::sync::{Semaphore, mpsc};
@@ -394,12 +396,18 @@ impl Chunker for Lines {
         Component::new("lines", "1")
     }
 
-    fn chunk(&self, extracted: &Extracted, _: &dyn Tokenizer) -> Result<Vec<Chunk>, Refusal> {
+    fn chunk(&self, extracted: &Extracted, _: &dyn Tokenizer, stop: &Stop) -> Result<Vec<Chunk>, Refusal> {
+        while extracted.text == "endless" && !stop.is_set() {
+            std::thread::yield_now();
+        }
+        if stop.is_set() {
+            return Err(Refusal::new(Stage::Chunk, Cause::Timeout, "stopped"));
+        }
         let mut start = 0;
         let spans = extracted.text.split('\n').map(|line| {
             let span = start..start + line.len();
             start = span.end + 1;
-            Chunk { span, tokens: 1 }
+            Chunk { span, tokens: usize::from(!line.starts_with("unread")) }
         });
         Ok(spans.collect())
     }
@@ -489,7 +497,13 @@ impl VectorLookup for Lookup {
 
 /// The index holds these lines of a document, each with the vector -1.
 pub(super) fn hold_vectors(world: &World, local: &str, lines: &[&str]) {
-    let vectors = lines.iter().map(|line| (chunk_hash(line), vec![-1.0])).collect::<HashMap<_, _>>();
+    hold_vectors_of(world, local, lines, 1);
+}
+
+/// The same, of chunks that had so many tokens then.
+pub(super) fn hold_vectors_of(world: &World, local: &str, lines: &[&str], tokens: usize) {
+    let known = || KnownVector { vector: vec![-1.0], tokens };
+    let vectors = lines.iter().map(|line| (chunk_hash(line), known())).collect::<HashMap<_, _>>();
     world.vectors.lock().unwrap().insert(doc(local), vectors);
 }
 

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
+use alluvium_core::chunk::Chunk;
 use alluvium_core::document::PreparedContent;
 
-use super::doubles::{World, batch, hold_vectors, settings};
+use super::doubles::{World, batch, hold_vectors, hold_vectors_of, settings};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_document_arrives_with_its_vectors() {
@@ -84,32 +85,56 @@ async fn a_first_scan_is_recorded_even_if_it_found_nothing() {
     assert_eq!((world.recorded(), report.published.map(|p| p.seq)), (vec![1], Some(1)));
 }
 
+/// Texts of a document's chunks, their vectors and tokens.
+fn chunks_of(world: &World, local: &str) -> Vec<(String, f32, usize)> {
+    let batches = world.batches.lock().unwrap();
+    let change = batches.iter().flat_map(|b| &b.changes).find(|c| c.doc_id.local() == local).unwrap();
+    let PreparedContent::Indexed(content) = &change.content else { panic!("{change:?}") };
+    let text = |chunk: &Chunk| chunk.text(&content.extracted.text).to_owned();
+    content.chunks.iter().map(|c| (text(&c.chunk), c.vector[0], c.chunk.tokens)).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_chunk_without_a_vector_is_left_out_and_the_document_is_partial() {
+async fn a_chunk_without_a_vector_is_found_by_words_and_its_neighbours_as_ever() {
     let world = World::new();
     hold_vectors(&world, "held", &["there"]);
     let changes = [
         ("one", "first\nbad\nlast"),
         ("two", "bad\nx\nbad"),
         ("held", "bad\nthere"),
-        ("cropped", "cropped\nbad"),
-        ("whole", "x"),
+        ("unread", "unread\nx"),
+        ("none", "unread\nunread too"),
     ];
     let report = world.run(vec![batch(&changes, Some(1))]).await.unwrap();
     assert_eq!((report.counts.indexed, report.counts.quarantined), (5, 0));
-    let batches = world.batches.lock().unwrap();
-    let of = |local: &str| {
-        let change = batches.iter().flat_map(|b| &b.changes).find(|c| c.doc_id.local() == local).unwrap();
-        let PreparedContent::Indexed(content) = &change.content else { panic!("{change:?}") };
-        let chunks = content.chunks.iter().map(|c| (c.chunk.text(&content.extracted.text), c.vector.clone()));
-        (chunks.collect::<Vec<_>>(), content.extracted.partial.as_deref())
-    };
-    assert_eq!(
-        of("one"),
-        (vec![("first", vec![5.0]), ("last", vec![4.0])], Some("1 chunk left out: no vector"))
-    );
-    assert_eq!(of("two"), (vec![("x", vec![1.0])], Some("2 chunks left out: no vector")));
-    assert_eq!(of("held"), (vec![("there", vec![-1.0])], Some("1 chunk left out: no vector")));
-    assert_eq!(of("cropped").1, Some("pages after 1; 1 chunk left out: no vector"));
-    assert_eq!(of("whole"), (vec![("x", vec![1.0])], None));
+    let of = |local: &str| chunks_of(&world, local);
+    let chunk = |text: &str, vector: f32, tokens: usize| (text.to_owned(), vector, tokens);
+    assert_eq!(of("one"), [chunk("first", 5.0, 1), chunk("bad", 0.0, 0), chunk("last", 4.0, 1)]);
+    assert_eq!(of("two"), [chunk("bad", 0.0, 0), chunk("x", 1.0, 1), chunk("bad", 0.0, 0)]);
+    assert_eq!(of("held"), [chunk("bad", 0.0, 0), chunk("there", -1.0, 1)]);
+    assert_eq!(of("unread"), [chunk("unread", 0.0, 0), chunk("x", 1.0, 1)]);
+    assert_eq!(of("none"), [chunk("unread", 0.0, 0), chunk("unread too", 0.0, 0)]);
+    let embedded = world.embedded.lock().unwrap().clone();
+    assert!(embedded.iter().all(|text| !text.starts_with("unread")), "{embedded:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vector_of_another_reading_of_the_text_is_not_taken() {
+    let world = World::new();
+    hold_vectors_of(&world, "a", &["was one unknown word"], 3);
+    hold_vectors_of(&world, "b", &["unread"], 1);
+    world.run(vec![batch(&[("a", "was one unknown word"), ("b", "unread")], None)]).await.unwrap();
+    assert_eq!(chunks_of(&world, "a"), [("was one unknown word".to_owned(), 20.0, 1)]);
+    assert_eq!(chunks_of(&world, "b"), [("unread".to_owned(), 0.0, 0)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_text_that_takes_too_long_to_cut_costs_itself_alone() {
+    let world = World::new();
+    let settings = crate::Settings { cut_time: std::time::Duration::from_millis(1), ..settings() };
+    world.run_with(vec![batch(&[("a", "endless")], Some(1))], settings, false).await.unwrap();
+    assert_eq!(world.committed(), ["a=timeout"]);
+    let world = World::new();
+    world.run(vec![batch(&[("b", "fine")], Some(1))]).await.unwrap();
+    assert_eq!(world.committed(), ["b=fine"]);
 }

@@ -17,6 +17,7 @@ use alluvium_core::hash::Sha256;
 use alluvium_core::id::{PipelineName, SourceName};
 use alluvium_core::quarantine::Refusal;
 use alluvium_core::retention::Retention;
+use alluvium_core::stop::Stop;
 use alluvium_index::{Durability, Options, Writer};
 use alluvium_kafka::{EventsSpec, KafkaSpec, Messages, OffsetLost};
 use async_trait::async_trait;
@@ -112,7 +113,12 @@ impl Chunker for Whole {
         Component::new("whole", "1")
     }
 
-    fn chunk(&self, extracted: &Extracted, _: &dyn Tokenizer) -> std::result::Result<Vec<Chunk>, Refusal> {
+    fn chunk(
+        &self,
+        extracted: &Extracted,
+        _: &dyn Tokenizer,
+        _: &Stop,
+    ) -> std::result::Result<Vec<Chunk>, Refusal> {
         Ok(vec![Chunk { span: 0..extracted.text.len(), tokens: 60 }])
     }
 }

@@ -72,7 +72,7 @@ async fn load(
     let shape = Shape::open(spec)?;
     let extractor = compose::extractor(spec)?;
     extractor.probe().await.map_err(|e| Failure::from(RunError::Extractor(e.to_string())))?;
-    let fingerprint = shape.fingerprint.pipeline(&extractor.components());
+    let fingerprint = shape.pipeline_fingerprint(extractor.components());
     let options = compose::options(spec);
     let opened = Writer::open(&spec.index.path, &spec.name, &shape.fingerprint, options).await;
     let mut writer = match opened {
@@ -135,6 +135,7 @@ fn result(
             written: counts.chunks_written,
             reused: counts.chunks_reused,
             embedded: counts.chunks_embedded,
+            words_only: counts.chunks_words_only,
         },
         seconds,
         release,
@@ -150,9 +151,16 @@ pub(super) fn text(result: &BackfillResult, report: &Report) -> String {
         (Some(live), false) => format!("nothing to publish: live is still seq {}", live.seq),
         (None, _) => "nothing published".to_owned(),
     };
+    let words_only = match chunks.words_only {
+        0 => String::new(),
+        some => format!(
+            ", {some} by words only: the model can't read them; one that reads their language finds them by \
+             meaning, too"
+        ),
+    };
     let counted = format!(
         "{} documents seen in {:.1} s: {} indexed, {} unchanged, {} access changed, {} deleted, \
-         {} quarantined, {} skipped\n{} chunks written: {} embedded, {} reused\n{release}",
+         {} quarantined, {} skipped\n{} chunks written: {} embedded, {} reused{words_only}\n{release}",
         documents.seen,
         result.seconds,
         documents.indexed,

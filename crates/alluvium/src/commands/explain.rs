@@ -31,6 +31,12 @@ fn text(e: &Explanation) -> String {
     let (source, extract, chunk, embed) = (&steps.source, &steps.extract, &steps.chunk, &steps.embed);
     let partial =
         extract.partial.as_ref().map(|why| format!("\n           partial: {why}")).unwrap_or_default();
+    let words_only = if embed.words_only {
+        "\n           the model can't read this text: found by words only; a model that reads its language \
+         finds it by meaning, too"
+    } else {
+        ""
+    };
     [
         format!("chunk      {}  characters {}–{}{pages}", e.chunk_id, e.char_start, e.char_end),
         format!("document   {}  {}\n           {}", e.doc_id, e.title, e.uri),
@@ -53,7 +59,10 @@ fn text(e: &Explanation) -> String {
             chunk.overlap_tokens,
             chunk.chunk_hash
         ),
-        format!("embed      {}, {} values, artifact sha256 {}", embed.model, embed.dimension, embed.artifact),
+        format!(
+            "embed      {}, {} values, artifact sha256 {}{words_only}",
+            embed.model, embed.dimension, embed.artifact
+        ),
         format!(
             "access     readers [{}], denied [{}], since seq {}, sha256 {}",
             e.access.readers.join(", "),

@@ -2,14 +2,15 @@
 
 use alluvium_config::PipelineSpec;
 use alluvium_core::access::Principals;
-use alluvium_core::embed::{EmbedError, Model};
+use alluvium_core::asking::asked;
+use alluvium_core::embed::Model;
 use alluvium_index::{Index, Releases, SearchMode, SearchRequest, Target};
 
 use crate::cli::{self, Format, Mode};
 use crate::compose::{Shape, at_index, check_generation, open_index, read_pipeline};
 use crate::failure::{Exit, Failure};
 use crate::output;
-use crate::results::{Hit, LegShort, LiveShort, PlanResult, SearchResult};
+use crate::results::{Hit, LegShort, LiveShort, PlanResult, QueryShort, SearchResult};
 
 /// Characters of a passage that are shown to people.
 const SHOWN: usize = 300;
@@ -35,22 +36,22 @@ pub(crate) async fn run(arguments: &cli::Search, format: Format) -> Result<Exit,
             (index, Some(release))
         }
     };
-    let vector = match arguments.mode {
-        Mode::Fts => None,
-        mode => embedded(&spec, &index, &arguments.query, mode)?,
+    let given = match arguments.mode {
+        Mode::Fts => Given::default(),
+        mode => given(&spec, &index, &arguments.query, mode)?,
     };
     let request = SearchRequest {
         principals: &principals,
-        mode: if vector.is_some() { mode(arguments.mode) } else { SearchMode::Fts },
+        mode: if given.vector.is_some() { mode(arguments.mode) } else { SearchMode::Fts },
         text: &arguments.query,
-        vector: vector.as_deref(),
+        vector: given.vector.as_deref(),
         limit: usize::from(arguments.limit),
         conditions: &arguments.conditions,
     };
     let found = index.search(&request).await.map_err(|e| at_index(&spec, e))?;
-    let plan = arguments.explain.then(|| found.plan.into());
+    let plan = arguments.explain.then(|| PlanResult { query: given.query, ..found.plan.into() });
     let hits = found.hits.into_iter().map(Hit::from).collect();
-    output::result(format, &SearchResult { live, release, hits, plan }, text)?;
+    output::result(format, &SearchResult { live, release, hits, notes: given.notes, plan }, text)?;
     Ok(Exit::Done)
 }
 
@@ -64,20 +65,34 @@ async fn at_release(spec: &PipelineSpec, newest: &Index, target: &str) -> Result
     opened.await.map_err(|e| at_index(spec, e))
 }
 
-/// The query as the model of the index embeds it. A text of which the model knows no word has no vector:
-/// a search by both is one by words then.
-fn embedded(
-    spec: &PipelineSpec,
-    index: &Index,
-    query: &str,
-    mode: Mode,
-) -> Result<Option<Vec<f32>>, Failure> {
+/// What a search by meaning is given.
+#[derive(Default)]
+struct Given {
+    /// None in a search by both, of a query that the model can't read: then it is one by words.
+    vector: Option<Vec<f32>>,
+    /// How much of the query the model was given.
+    query: Option<QueryShort>,
+    notes: Vec<String>,
+}
+
+/// The query as the model of the index embeds it: of one that is longer than the model takes its beginning.
+fn given(spec: &PipelineSpec, index: &Index, query: &str, mode: Mode) -> Result<Given, Failure> {
     let shape = Shape::open(spec)?;
     check_generation(spec, index.record(), &shape.fingerprint)?;
-    match shape.model.session()?.embed_query(query) {
-        Err(EmbedError::BadVector(_)) if mode == Mode::Hybrid => Ok(None),
-        vector => Ok(Some(vector?)),
+    let asked = asked(shape.model.identity(), &*shape.model.tokenizer(), query)?;
+    let count = |text: &str| text.chars().count();
+    let short = QueryShort { characters: count(asked.text), of: count(query), known: asked.is_known };
+    if asked.is_known {
+        let vector = Some(shape.model.session()?.embed_query(asked.text)?);
+        return Ok(Given { vector, query: Some(short), notes: Vec::new() });
     }
+    let why = format!("the model {} knows next to nothing of the query", spec.model.name);
+    if mode == Mode::Vector {
+        let failure = Failure::new(Exit::Usage, "query_unknown", why);
+        return Err(failure.next("search with --mode fts, or index with a model that reads this language"));
+    }
+    let note = format!("{why}: searched by words only; a model that reads this language finds meaning, too");
+    Ok(Given { vector: None, query: Some(short), notes: vec![note] })
 }
 
 fn mode(mode: Mode) -> SearchMode {
@@ -94,6 +109,7 @@ fn text(result: &SearchResult) -> String {
     if blocks.is_empty() {
         blocks.push("nothing found that these principals may read".to_owned());
     }
+    blocks.extend(result.notes.iter().map(|note| format!("note: {note}")));
     blocks.extend(result.plan.as_ref().map(plan_text));
     blocks.join("\n\n")
 }
@@ -103,9 +119,21 @@ fn plan_text(plan: &PlanResult) -> String {
     let legs = plan.legs.iter().map(leg_text);
     [format!("{} search over {} chunks{admitted}", plan.mode, plan.rows)]
         .into_iter()
+        .chain(plan.query.as_ref().and_then(query_text))
         .chain(legs)
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+/// Says something where the model was not given all, or can't read it.
+fn query_text(query: &QueryShort) -> Option<String> {
+    let QueryShort { characters, of, known } = query;
+    if !known {
+        return Some("  the model knows next to nothing of the query".to_owned());
+    }
+    (characters < of).then(|| {
+        format!("  the query is longer than the model takes: it was given the first {characters} of {of} characters")
+    })
 }
 
 fn leg_text(leg: &LegShort) -> String {
@@ -126,8 +154,9 @@ fn block(rank: usize, hit: &Hit) -> String {
     } else {
         format!("  {}", hit.heading_path.join(" › "))
     };
+    let words_only = if hit.words_only { "  (by words only: the model can't read it)" } else { "" };
     format!(
-        "{rank}. {:.3}  {}\n   {}  {place}{headings}\n   {}\n   chunk {}",
+        "{rank}. {:.3}  {}\n   {}  {place}{headings}{words_only}\n   {}\n   chunk {}",
         hit.score,
         hit.title,
         hit.doc_id,

@@ -35,8 +35,11 @@ fn text(status: &StatusResult) -> String {
             documents.indexed, documents.deleted, documents.quarantined
         ),
         format!(
-            "chunks     {} in {} fragments, {} versions",
-            status.chunks, status.fragments, status.versions
+            "chunks     {} in {} fragments, {} versions{}",
+            status.chunks,
+            status.fragments,
+            status.versions,
+            words_only(status.chunks_words_only)
         ),
     ];
     lines.extend(status.sources.iter().map(source));
@@ -44,6 +47,13 @@ fn text(status: &StatusResult) -> String {
     lines.extend(status.daemon.iter().flat_map(daemon));
     lines.extend(warnings::lines(&status.warnings));
     lines.join("\n")
+}
+
+fn words_only(chunks: u64) -> String {
+    match chunks {
+        0 => String::new(),
+        some => format!("; {some} that the model can't read: by words only"),
+    }
 }
 
 /// What the daemon says of itself, and of the sources that something is wrong with.

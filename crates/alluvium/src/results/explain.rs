@@ -89,7 +89,7 @@ struct Chunk {
     index: i64,
     /// How many chunks the document has.
     of: i64,
-    /// Special tokens included.
+    /// Special tokens included; 0 where the model can't read the text.
     tokens: i64,
 }
 
@@ -108,6 +108,8 @@ struct Embed {
     normalize: bool,
     /// What was put before the text.
     prefix: String,
+    /// The model can't read the text: it has no vector, and is found by words only.
+    words_only: bool,
 }
 
 /// Who may read it now.

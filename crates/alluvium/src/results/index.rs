@@ -15,6 +15,8 @@ pub(crate) struct StatusResult {
     pub(crate) documents: Documents,
     /// Chunks that are served.
     pub(crate) chunks: u64,
+    /// Of those, chunks that the model can't read: found by words only.
+    pub(crate) chunks_words_only: u64,
     pub(crate) sources: Vec<SourceStatus>,
     /// Fragments of the chunks' table.
     pub(crate) fragments: u64,
@@ -100,6 +102,7 @@ impl StatusResult {
                 quarantined: documents.quarantined,
             },
             chunks: status.chunks,
+            chunks_words_only: status.chunks_words_only,
             sources: status.sources.into_iter().map(source).collect(),
             fragments: status.fragments,
             versions: status.versions,

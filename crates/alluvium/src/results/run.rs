@@ -50,6 +50,8 @@ pub(crate) struct ChunkCounts {
     pub(crate) reused: u64,
     /// Of those, with a new vector.
     pub(crate) embedded: u64,
+    /// Of those, without one, because the model can't read them: found by words only.
+    pub(crate) words_only: u64,
 }
 
 /// The last line of `run`.

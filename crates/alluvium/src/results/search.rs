@@ -32,6 +32,8 @@ pub(crate) struct SearchResult {
     pub(crate) release: Option<LiveShort>,
     /// Best first.
     pub(crate) hits: Vec<Hit>,
+    /// What to know of the search, as sentences.
+    pub(crate) notes: Vec<String>,
     /// How the search was carried out, with `--explain`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) plan: Option<PlanResult>,
@@ -47,8 +49,23 @@ pub(crate) struct PlanResult {
     pub(crate) rows: u64,
     /// How many of them the filter admits; null where it made no difference and was not counted.
     pub(crate) admitted: Option<u64>,
+    /// What the model was given of the query; absent in a search by words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) query: Option<QueryShort>,
     /// Its ranked lists: one, two for a hybrid search, none of words for a text without a word.
     pub(crate) legs: Vec<LegShort>,
+}
+
+/// What the model was given of a query.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct QueryShort {
+    /// So many characters from its beginning, as many as the model takes up to the end of a sentence.
+    pub(crate) characters: usize,
+    /// Characters of the whole query; all of it is looked up by words.
+    pub(crate) of: usize,
+    /// Whether the model knows enough of what it was given; where it does not, the search is by words.
+    pub(crate) known: bool,
 }
 
 /// One ranked list of a search.
@@ -79,7 +96,13 @@ impl From<SearchPlan> for PlanResult {
             rounds: leg.rounds,
             milliseconds: leg.milliseconds,
         });
-        Self { mode: plan.mode.to_string(), rows: plan.rows, admitted: plan.admitted, legs: legs.collect() }
+        Self {
+            mode: plan.mode.to_string(),
+            rows: plan.rows,
+            admitted: plan.admitted,
+            query: None,
+            legs: legs.collect(),
+        }
     }
 }
 
@@ -113,6 +136,8 @@ pub(crate) struct Hit {
     /// When this row was written.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub(crate) indexed_at: Timestamp,
+    /// The model can't read this passage: it is found by words only.
+    pub(crate) words_only: bool,
 }
 
 impl From<alluvium_index::Hit> for Hit {
@@ -131,6 +156,7 @@ impl From<alluvium_index::Hit> for Hit {
             heading_path: hit.heading_path,
             modified_at: hit.modified_at,
             indexed_at: hit.indexed_at,
+            words_only: hit.words_only,
         }
     }
 }

@@ -101,7 +101,7 @@ pub(super) fn measure_seeded(shape: Shape, seed: u64, edits: usize) -> (Vec<usiz
     let cut = |paragraphs: &[String]| {
         let text = alluvium_core::text::normalize(&paragraphs.join(if shape.blank { "\n\n" } else { "\n" }));
         let chunker = TokenChunker::new(MAX, shape.overlap).unwrap();
-        let made = chunker.chunk(&document(&text, shape.media_type), &Pieces).unwrap();
+        let made = chunker.chunk(&document(&text, shape.media_type), &Pieces, &Stop::new()).unwrap();
         let fill = made.iter().map(|c| c.tokens).sum::<usize>() as f64 / made.len() as f64 / MAX as f64;
         (made.iter().map(|c| c.text(&text).to_owned()).collect::<Vec<_>>(), fill)
     };
@@ -206,5 +206,16 @@ impl Random {
 
     fn of(&mut self, letters: &str) -> char {
         letters.chars().nth(self.within(0, letters.len() - 1)).unwrap()
+    }
+}
+
+pub(super) fn text(shape: Shape, seed: u64) -> String {
+    let paragraphs = write(&shape, &mut Random(seed ^ 0x5eed));
+    alluvium_core::text::normalize(&paragraphs.join(if shape.blank { "\n\n" } else { "\n" }))
+}
+
+impl Shape {
+    pub(super) fn media_type(&self) -> MediaType {
+        self.media_type
     }
 }

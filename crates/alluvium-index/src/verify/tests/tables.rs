@@ -95,6 +95,7 @@ async fn chunks_that_are_not_their_text() {
         ("bad_vector", |row| row.vector[0] = f32::NAN),
         ("bad_vector", |row| row.vector.iter_mut().for_each(|value| *value *= 2.0)),
         ("bad_vector", |row| row.vector.fill(0.0)),
+        ("bad_vector", |row| row.tokens = 0),
     ];
     for (check, change) in ways {
         let dir = copied(whole.path());

@@ -44,7 +44,7 @@ pub(super) async fn serve(
     if role == Role::Commit {
         compose::prepared_spec(spec, &shape.fingerprint)?;
     }
-    let fingerprint = shape.fingerprint.pipeline(&extractor.components());
+    let fingerprint = shape.pipeline_fingerprint(extractor.components());
     let Some(writer) = open(spec, &shape, standby, &cancel).await? else { return Ok(Vec::new()) };
     let (control, inbox) = listen(spec).unzip();
     let (config_hash, delegated) = (spec.config_hash(), Delegated::of(inbox));

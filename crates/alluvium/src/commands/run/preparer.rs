@@ -22,7 +22,7 @@ pub(super) async fn serve(spec: &PipelineSpec, cancel: CancellationToken) -> Res
     compose::prepared_spec(spec, &shape.fingerprint)?;
     let extractor = compose::extractor(spec)?;
     extractor.probe().await.map_err(|e| Failure::from(RunError::Extractor(e.to_string())))?;
-    let fingerprint = shape.fingerprint.pipeline(&extractor.components());
+    let fingerprint = shape.pipeline_fingerprint(extractor.components());
     let root = spec.index.path.expose().clone();
     let lookup: Arc<dyn VectorLookup> = Arc::new(LiveLookup::new(root, shape.fingerprint.hash()));
     let mut pause = Pause::new();
