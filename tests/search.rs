@@ -89,8 +89,8 @@ fn nobody_finds_what_they_may_not_read_by_any_mode_or_condition() {
         &["--where", "doc_id=docs/board/acquisition-paper.txt"][..],
         &["--where", "source=docs"],
         &["--where", "source=docs' OR '1'='1"],
-        &["--where", "acl_readers=group:board"],
-        &["--where", "1=1"],
+        &["--where", "media_type!=text/html"],
+        &["--where", "modified_at>=2000-01-01", "--where", "tokens>0"],
         &["--where", "media_type=text/html", "--where", "source=docs"],
     ];
     for mode in MODES {
@@ -179,7 +179,17 @@ fn a_search_says_how_it_was_carried_out() {
     let shown =
         world.run(&["search", "pipeline.toml", "river", "--as", "group:staff", "--explain"]).expect(0);
     assert!(shown.stdout.contains("hybrid search over 1 chunks"), "{shown}");
-    for bad in [&["--where", "river"][..], &["--where", "=x"], &["--mode", "sql"]] {
+    for bad in [
+        &["--where", "river"][..],
+        &["--where", "=x"],
+        &["--where", "modified_at=2026"],
+        &["--where", "title>a"],
+        &["--where", "tokens=many"],
+        &["--where", "1=1"],
+        &["--where", "acl_readers=group:staff"],
+        &["--per-document", "0"],
+        &["--mode", "sql"],
+    ] {
         let run = world.search_with("river", &["group:staff"], bad).expect(2);
         assert_eq!(run.error()[0], "usage", "{run}");
     }
@@ -200,4 +210,60 @@ fn words_are_found_without_the_model() {
     };
     assert!(search("fts").expect(0).stdout.contains("docs/a.md"));
     search("hybrid").expect(1);
+}
+
+#[test]
+fn a_key_that_is_nothing_is_an_error_that_names_the_nearest() {
+    let world = World::new();
+    world.write("a.md", "A gauge in the river.\n");
+    world.backfilled(0);
+    for mode in MODES {
+        let more = ["--mode", mode, "--where", "media-type=text/markdown"];
+        let [code, message, place, next] =
+            world.search_with("river", &["group:staff"], &more).expect(2).error();
+        assert_eq!(code, "usage");
+        assert!(
+            message.contains("media-type") && message.ends_with("the nearest is media_type"),
+            "{message}"
+        );
+        assert!(!place.is_empty() && next.contains("--help"), "{next}");
+    }
+    let run = world.search_with("river", &["group:staff"], &["--where", "modified_at=2026"]).expect(2);
+    assert!(run.error()[1].contains("2026-03-01"), "{run}");
+    let by_day = ["--where", "modified_at>=2020-01-01", "--mode", "fts"];
+    assert_eq!(documents(&search(&world, "river", &["group:staff"], &by_day)), ids(&["a.md"]));
+    let by_day = ["--where", "modified_at<2020-01-01", "--mode", "fts"];
+    assert_eq!(documents(&search(&world, "river", &["group:staff"], &by_day)), BTreeSet::new());
+}
+
+#[test]
+fn a_query_finds_what_its_twin_finds_in_every_mode() {
+    let world = World::new();
+    world.write("a.md", "The \u{130}stanbul office is near the river, with a caf\u{e9}.\n");
+    world.write("b.md", "The istanbul office keeps soft\u{ad}ware for \u{fb01}eld gauges.\n");
+    world.write("c.md", "The warehouse in Graz sells soft drinks and wares.\n");
+    world
+        .write("d.md", "\u{ff76}\u{ff9e}\u{ff72}\u{ff84}\u{ff9e} and \u{fee1}\u{fe8e}\u{fe8d} for guests.\n");
+    world.backfilled(0);
+    for (query, twin, found) in [
+        ("istanbul", "\u{130}STANBUL", &["a.md", "b.md"][..]),
+        ("software field", "soft\u{200b}wa\u{2060}re \u{202a}\u{fb01}eld\u{202c}", &["b.md"]),
+        ("caf\u{e9}", "cafe\u{301}", &["a.md"]),
+        ("\u{30ac}\u{30a4}\u{30c9}", "\u{ff76}\u{ff9e}\u{ff72}\u{ff84}\u{ff9e}", &["d.md"]),
+        ("\u{645}\u{627}\u{627}", "\u{fee1}\u{fe8e}\u{fe8d}", &["d.md"]),
+    ] {
+        for mode in MODES {
+            let hits = |query: &str| {
+                let result = search(&world, query, &["group:staff"], &["--mode", mode]);
+                let hits = result["hits"].as_array().unwrap();
+                hits.iter().map(|h| (h["doc_id"].clone(), h["score"].clone())).collect::<Vec<_>>()
+            };
+            assert_eq!(hits(query), hits(twin), "{mode} {query}");
+            if mode == "fts" {
+                assert_eq!(documents(&search(&world, twin, &["group:staff"], &["--mode", mode])), ids(found));
+            }
+        }
+    }
+    let run = world.search_with("\u{200b}\u{ad}\u{2060}", &["group:staff"], &[]).expect(2);
+    assert_eq!(run.error()[0], "usage", "nothing is left of it");
 }

@@ -9,6 +9,7 @@ mod corpus;
 mod edit;
 mod file_system;
 mod freshness;
+mod judged;
 mod kafka;
 mod memory;
 mod noop;
@@ -53,6 +54,8 @@ pub(crate) enum Measure {
     /// Questions in twelve languages, by words and by meaning; of the dev profile, and with `--before` of another
     /// program, too.
     Questions,
+    /// nDCG and recall of searches over judged collections, by mode.
+    Judged,
     /// Peak memory of a small and of a large backfill, and memory of the daemon over `--minutes`.
     Memory,
     /// From a bare clone to the first search: about half an hour on two cores.
@@ -116,6 +119,7 @@ impl Measure {
             Self::Kafka => &[kafka::run],
             Self::Search => &[search::run],
             Self::Questions => &[questions::run],
+            Self::Judged => &[judged::run],
             Self::Memory => &[memory::run, soak::run],
             Self::Cold => &[|workspace, _| cold::run(workspace)],
         }

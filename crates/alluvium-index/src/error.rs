@@ -113,6 +113,17 @@ pub enum IndexError {
     /// A search that can't be carried out.
     #[error("{0}")]
     Request(String),
+    /// A condition on what neither a column nor the metadata has.
+    #[error(
+        "{key} is no column, and no document that these principals may read has it in its metadata{}",
+        named(.nearest.as_deref())
+    )]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// What was likely meant.
+        nearest: Option<String>,
+    },
     /// Progress that does not fit.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -182,6 +193,10 @@ pub enum IndexError {
 /// The result of this crate.
 pub(crate) type Result<T> = std::result::Result<T, IndexError>;
 
+fn named(nearest: Option<&str>) -> String {
+    nearest.map(|nearest| format!("; the nearest is {nearest}")).unwrap_or_default()
+}
+
 impl ErrorKind {
     /// What a person does next.
     pub fn next(self) -> &'static str {
@@ -217,7 +232,7 @@ impl IndexError {
             Self::OtherGeneration { .. } => ErrorKind::OtherGeneration,
             Self::Record { .. } | Self::MissingVersion { .. } | Self::Shape { .. } => ErrorKind::Corrupt,
             Self::Checkpoint(_) | Self::Damaged { .. } => ErrorKind::Corrupt,
-            Self::Request(_) => ErrorKind::Request,
+            Self::Request(_) | Self::UnknownKey { .. } => ErrorKind::Request,
             Self::Storage { .. } | Self::Io { .. } => ErrorKind::Storage,
             Self::NotFound(_) | Self::Vacuumed { .. } => ErrorKind::NotFound,
             Self::Exists(_) => ErrorKind::Exists,
@@ -231,6 +246,9 @@ impl IndexError {
     /// What a person does next.
     pub fn next(&self) -> &'static str {
         match self {
+            Self::UnknownKey { .. } => {
+                "name a column (`alluvium search --help` lists them) or a key that the documents have"
+            }
             Self::Vacuumed { .. } => {
                 "name a later record or a release, as `alluvium releases list` shows them; index.keep_for and index.keep_last say how much is kept"
             }

@@ -30,6 +30,16 @@ pub(crate) fn holds(column: &str, value: &str) -> Expr {
     array_has(col(column), lit(value.to_owned()))
 }
 
+/// The list in `column` does not hold `value`.
+pub(crate) fn lacks(column: &str, value: &str) -> Expr {
+    Expr::Not(Box::new(holds(column, value)))
+}
+
+/// A time as the tables have it.
+pub(crate) fn instant(microseconds: i64) -> Expr {
+    Expr::Literal(ScalarValue::TimestampMicrosecond(Some(microseconds), Some("UTC".into())), None)
+}
+
 /// The pre-filter of every search: some principal is a reader and none is denied.
 pub(crate) fn readable_by(principals: &Principals) -> Expr {
     let any = |column: &str| array_has_any(col(column), string_list(principals.as_slice()));

@@ -9,7 +9,7 @@
 //!   more;
 //! - rows that no index covers yet are found like all others.
 
-use std::borrow::Cow;
+use std::num::NonZeroUsize;
 
 use alluvium_core::access::Principals;
 use alluvium_core::ledger::TableRole;
@@ -24,8 +24,11 @@ mod condition;
 mod fuse;
 mod hit;
 mod judge;
+mod keys;
 mod leg;
+mod moment;
 mod plan;
+mod spellings;
 mod view;
 mod words;
 
@@ -34,8 +37,9 @@ pub use hit::Hit;
 pub use plan::{LegPlan, Scan, SearchMode, SearchPlan};
 pub(crate) use view::View;
 
+use fuse::Floor;
 use judge::Judge;
-use leg::{Leg, Legs};
+use leg::{Leg, Legs, Wanted};
 use words::words;
 
 /// Most hits of one search.
@@ -56,6 +60,8 @@ pub struct SearchRequest<'a> {
     pub vector: Option<&'a [f32]>,
     /// Most hits; 10,000 is the most that a search gives.
     pub limit: usize,
+    /// Most hits of one document.
+    pub per_document: Option<NonZeroUsize>,
     /// What must hold of every hit.
     pub conditions: &'a [Condition],
 }
@@ -87,6 +93,9 @@ impl Index {
     pub async fn search(&self, request: &SearchRequest<'_>) -> Result<Found> {
         let (by_vector, text) = self.checked(request)?;
         let limit = request.limit.min(MAX_LIMIT);
+        if request.conditions.iter().any(Condition::is_met_by_absence) {
+            keys::check(self, request.principals, request.conditions).await?;
+        }
         let legs = Legs::new(self, filter(request)).await?;
         let policy = match self.view.policy() {
             Some(newest) => newest,
@@ -94,25 +103,34 @@ impl Index {
         };
         let mut judge = Judge::new(policy, request.principals, self.record.seq);
         let mut plan = legs.plan(request.mode);
-        let wanted = if request.mode == SearchMode::Hybrid { fuse::depth(limit) } else { limit };
+        plan.per_document = request.per_document;
+        let wanted = wanted(request.mode, limit, request.per_document);
         let mut lists = Vec::new();
-        if let Some(vector) = by_vector.filter(|_| wanted > 0) {
+        if let Some(vector) = by_vector.filter(|_| limit > 0) {
             let scan = legs.scan(&mut plan).await?;
-            lists.push(legs.run(Leg::Vector { vector, scan }, wanted, &mut judge, &mut plan).await?);
+            let leg = Leg::Vector { vector, scan };
+            lists.push((Floor::Worst, legs.run(leg, wanted, &mut judge, &mut plan).await?));
         }
-        if let Some(text) = text.filter(|_| wanted > 0) {
-            lists.push(legs.run(Leg::Words { text: &text }, wanted, &mut judge, &mut plan).await?);
+        if let Some(text) = text.as_deref().filter(|_| limit > 0) {
+            let leg = Leg::Words { text };
+            lists.push((Floor::Zero, legs.run(leg, wanted, &mut judge, &mut plan).await?));
         }
         let mut hits = match request.mode {
-            SearchMode::Hybrid => fuse::hits(lists),
-            SearchMode::Vector | SearchMode::Fts => lists.into_iter().flatten().collect(),
+            SearchMode::Hybrid => fuse::hits(lists, wanted.fetch),
+            SearchMode::Vector | SearchMode::Fts => lists.into_iter().flat_map(|(_, hits)| hits).collect(),
         };
+        if let Some(most) = request.per_document {
+            hits = fuse::at_most(most.get(), hits);
+        }
         hits.truncate(limit);
+        if hits.is_empty() {
+            keys::check(self, request.principals, request.conditions).await?;
+        }
         Ok(Found { hits, plan })
     }
 
     /// What the legs search for: none of a leg that the mode lacks, or of a text without a word.
-    fn checked<'a>(&self, request: &SearchRequest<'a>) -> Result<(Option<&'a [f32]>, Option<Cow<'a, str>>)> {
+    fn checked<'a>(&self, request: &SearchRequest<'a>) -> Result<(Option<&'a [f32]>, Option<String>)> {
         if request.conditions.len() > MAX_CONDITIONS {
             let message = format!("a search takes at most {MAX_CONDITIONS} conditions");
             return Err(IndexError::Request(message));
@@ -130,6 +148,18 @@ impl Index {
                 let message = format!("a search by meaning takes a vector of {dimension} finite numbers");
                 Err(IndexError::Request(message))
             }
+        }
+    }
+}
+
+/// How much of each list is wanted for so many hits.
+fn wanted(mode: SearchMode, limit: usize, per_document: Option<NonZeroUsize>) -> Wanted {
+    match mode {
+        // Documents are fused: passages of one document must not be all that a list has.
+        SearchMode::Hybrid => Wanted { fetch: fuse::depth(limit), hits: limit, per_document: 1 },
+        SearchMode::Vector | SearchMode::Fts => {
+            let per_document = per_document.map_or(usize::MAX, NonZeroUsize::get);
+            Wanted { fetch: limit, hits: limit, per_document }
         }
     }
 }

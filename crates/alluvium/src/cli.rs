@@ -1,6 +1,7 @@
 //! What can be typed. A command that is not there yet is not here either.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -220,8 +221,14 @@ pub(crate) struct Search {
     /// Most hits
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) limit: u16,
-    /// What must hold of every hit: a column (source, doc_id, uri, title, media_type, language,
-    /// classification, tenant) or a key of the metadata, compared exactly; repeat it for more
+    /// Most hits of one document
+    #[arg(long, value_name = "N")]
+    pub(crate) per_document: Option<NonZeroUsize>,
+    /// What must hold of every hit; repeat it for more. KEY is a column or a key of the metadata. Texts
+    /// (source, doc_id, uri, title, media_type, language, classification, tenant, metadata) are compared by
+    /// = and !=; times (modified_at, indexed_at, event_time, expires_at: a day such as 2026-03-01, or a
+    /// moment such as 2026-03-01T09:30:00Z) and numbers (tokens, chunk_index, char_start, char_end,
+    /// page_start, page_end) by <, <=, > and >= too. What has no value meets none
     #[arg(long = "where", value_name = "KEY=VALUE")]
     pub(crate) conditions: Vec<Condition>,
     /// Search an earlier publish for what may be read both then and now: a release's name, seq:N or a
@@ -240,7 +247,7 @@ pub(crate) enum Mode {
     Vector,
     /// Words: full text, without the model
     Fts,
-    /// Both, fused by rank
+    /// Both, fused document by document
     Hybrid,
 }
 

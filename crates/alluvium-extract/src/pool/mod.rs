@@ -190,7 +190,9 @@ impl Extractor for WorkerPool {
     fn components(&self) -> Vec<Component> {
         let own =
             [MediaType::Html, MediaType::Markdown, MediaType::Plain].into_iter().filter_map(own_component);
-        self.config.engines.iter().map(|engine| engine_component(*engine)).chain(own).collect()
+        let text = Component::new("text", alluvium_core::text::VERSION);
+        let engines = self.config.engines.iter().map(|engine| engine_component(*engine));
+        engines.chain(own).chain([text]).collect()
     }
 
     async fn extract(&self, request: ExtractRequest) -> Result<Extracted, ExtractError> {

@@ -54,6 +54,7 @@ async fn run(index: &Index, who: &Principals, queries: &[Vec<f32>]) -> Result<Ru
             text: "",
             vector: Some(vector),
             limit: LIMIT,
+            per_document: None,
             conditions: &[],
         };
         let (found, time) = timed(index.search(&request)).await;

@@ -18,7 +18,7 @@ pub struct Hit {
     pub title: String,
     /// The chunk's text.
     pub text: String,
-    /// Higher is better: cosine similarity by vector, BM25 by words, a sum of reciprocal ranks by both.
+    /// Higher is better: cosine similarity by vector, BM25 by words, between 0 and 1 by both.
     pub score: f64,
     /// First page, from 1.
     pub page_start: Option<i64>,

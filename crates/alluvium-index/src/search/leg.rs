@@ -15,7 +15,7 @@ use crate::error::{IndexError, Result};
 use crate::indexes::{Coverage, TEXT, VECTOR};
 use crate::reader::Index;
 use crate::rows;
-use crate::search::fuse::best_first;
+use crate::search::fuse::{best_first, count_at_most};
 use crate::search::hit::{COLUMNS, DISTANCE, Hit, HitRow, SCORE};
 use crate::search::judge::Judge;
 use crate::search::plan::{LegPlan, Scan, SearchMode, SearchPlan};
@@ -28,6 +28,8 @@ const MAX_ROUNDS: u32 = 6;
 const DEEPER: usize = 4;
 /// Most candidates that are fetched at once.
 const MAX_FETCH: usize = 100_000;
+/// Most candidates that are fetched because there are too many of one document among fewer.
+const MAX_GROUPED: usize = 4_000;
 /// Partitions of the vector index that are probed at least; more where they hold too few admitted rows.
 const PROBES: usize = 20;
 /// The filter's share of the table down to which that many probes were measured to find everything.
@@ -42,6 +44,24 @@ pub(crate) enum Leg<'a> {
     Vector { vector: &'a [f32], scan: Scan },
     /// Words, any of them.
     Words { text: &'a str },
+}
+
+/// How much of a list is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    /// Candidates that are fetched at first.
+    pub(crate) fetch: usize,
+    /// Hits, if there are so many.
+    pub(crate) hits: usize,
+    /// So many of one document count.
+    pub(crate) per_document: usize,
+}
+
+impl Wanted {
+    fn is_met_by(self, hits: &[Hit], fetch: usize) -> bool {
+        let is_spread = || count_at_most(self.per_document, hits) >= self.hits;
+        hits.len() >= self.hits && (fetch >= MAX_GROUPED || is_spread())
+    }
 }
 
 /// All that the legs of one search share.
@@ -68,7 +88,7 @@ impl<'a> Legs<'a> {
 
     /// A plan without legs.
     pub(crate) fn plan(&self, mode: SearchMode) -> SearchPlan {
-        SearchPlan { mode, rows: self.rows, admitted: None, legs: Vec::new() }
+        SearchPlan { mode, rows: self.rows, admitted: None, per_document: None, legs: Vec::new() }
     }
 
     /// How vectors are compared. What the filter admits is counted only where it decides.
@@ -81,24 +101,24 @@ impl<'a> Legs<'a> {
         Ok(if admitted <= self.tuning.exact_rows { Scan::Exact } else { Scan::Index })
     }
 
-    /// The best `wanted` of one list that the judge admits, and its part of the plan.
+    /// The best of one list that the judge admits, and its part of the plan.
     pub(crate) async fn run(
         &self,
         leg: Leg<'_>,
-        wanted: usize,
+        wanted: Wanted,
         judge: &mut Judge<'_>,
         plan: &mut SearchPlan,
     ) -> Result<Vec<Hit>> {
         let start = Instant::now();
-        let mut fetch = wanted;
+        let mut fetch = wanted.fetch;
         let mut rounds = 1;
         loop {
             let mut candidates = self.fetch(leg, fetch, plan.admitted).await?;
             let fetched = candidates.len();
             candidates.retain(|hit| leg.may_find(hit));
             let readable = candidates.len();
-            let mut hits = judge.admitted(candidates).await?;
-            let enough = hits.len() >= wanted || fetched < fetch;
+            let hits = judge.admitted(candidates).await?;
+            let enough = wanted.is_met_by(&hits, fetch) || fetched < fetch;
             if enough || rounds == MAX_ROUNDS || fetch >= MAX_FETCH {
                 plan.legs.push(LegPlan {
                     mode: leg.mode(),
@@ -108,7 +128,6 @@ impl<'a> Legs<'a> {
                     rounds,
                     milliseconds: start.elapsed().as_secs_f64() * 1000.0,
                 });
-                hits.truncate(wanted);
                 return Ok(hits);
             }
             fetch = fetch.saturating_mul(DEEPER).min(MAX_FETCH);

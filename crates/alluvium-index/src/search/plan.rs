@@ -1,6 +1,7 @@
 //! How a search was carried out, for those who ask why it found what it found.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 
 use serde::Serialize;
 
@@ -12,7 +13,7 @@ pub enum SearchMode {
     Vector,
     /// Full text: words.
     Fts,
-    /// Both, fused by rank.
+    /// Both, fused document by document.
     Hybrid,
 }
 
@@ -54,6 +55,8 @@ pub struct SearchPlan {
     pub rows: u64,
     /// How many of them the filter admits; null where it made no difference and was not counted.
     pub admitted: Option<u64>,
+    /// Most hits of one document; null without a bound.
+    pub per_document: Option<NonZeroUsize>,
     /// Its legs: one, two for a hybrid search, none for a text without a word.
     pub legs: Vec<LegPlan>,
 }

@@ -25,7 +25,8 @@ use alluvium_core::quarantine::{Cause, Refusal, Stage};
 use alluvium_core::retention::Retention;
 use alluvium_core::version::Version;
 use alluvium_index::{
-    Condition, Durability, Found, Hit, Index, Intervention, Options, SearchMode, SearchRequest, Writer,
+    Condition, Durability, Found, Hit, Index, IndexError, Intervention, Options, SearchMode, SearchRequest,
+    Writer,
 };
 
 pub use dump::{Dump, check_same, check_tags, copy, dump};
@@ -200,15 +201,24 @@ pub struct Ask<'a> {
     pub mode: SearchMode,
     pub text: &'a str,
     pub limit: usize,
+    pub per_document: Option<std::num::NonZeroUsize>,
     pub conditions: Vec<Condition>,
 }
 
 impl<'a> Ask<'a> {
     pub fn by(mode: SearchMode, text: &'a str) -> Self {
-        Self { mode, text, limit: 10, conditions: vec![] }
+        Self { mode, text, limit: 10, per_document: None, conditions: vec![] }
     }
 
     pub async fn of(&self, index: &Index, principals: &[&str]) -> Found {
+        self.asked(index, principals).await.unwrap()
+    }
+
+    pub async fn refused(&self, index: &Index, principals: &[&str]) -> IndexError {
+        self.asked(index, principals).await.unwrap_err()
+    }
+
+    async fn asked(&self, index: &Index, principals: &[&str]) -> Result<Found, IndexError> {
         let (principals, vector) = (who(principals), vector(self.text));
         let request = SearchRequest {
             principals: &principals,
@@ -216,8 +226,9 @@ impl<'a> Ask<'a> {
             text: self.text,
             vector: Some(&vector),
             limit: self.limit,
+            per_document: self.per_document,
             conditions: &self.conditions,
         };
-        index.search(&request).await.unwrap()
+        index.search(&request).await
     }
 }

@@ -4,6 +4,7 @@ use alluvium_config::PipelineSpec;
 use alluvium_core::access::Principals;
 use alluvium_core::asking::asked;
 use alluvium_core::embed::Model;
+use alluvium_core::text::normalize_query;
 use alluvium_index::{Index, Releases, SearchMode, SearchRequest, Target};
 
 use crate::cli::{self, Format, Mode};
@@ -20,7 +21,9 @@ pub(crate) async fn run(arguments: &cli::Search, format: Format) -> Result<Exit,
     let principals = Principals::new(arguments.principals.iter().cloned()).map_err(|e| {
         Failure::new(Exit::Usage, "usage", format!("--as: {e}")).next("name a principal such as group:staff")
     })?;
-    if arguments.query.trim().is_empty() {
+    // In the form that texts are in, for every mode.
+    let query = normalize_query(&arguments.query);
+    if query.is_empty() {
         let failure = Failure::new(Exit::Usage, "usage", "the query is empty");
         return Err(failure.next("say what to look for"));
     }
@@ -38,14 +41,15 @@ pub(crate) async fn run(arguments: &cli::Search, format: Format) -> Result<Exit,
     };
     let given = match arguments.mode {
         Mode::Fts => Given::default(),
-        mode => given(&spec, &index, &arguments.query, mode)?,
+        mode => given(&spec, &index, &query, mode)?,
     };
     let request = SearchRequest {
         principals: &principals,
         mode: if given.vector.is_some() { mode(arguments.mode) } else { SearchMode::Fts },
-        text: &arguments.query,
+        text: &query,
         vector: given.vector.as_deref(),
         limit: usize::from(arguments.limit),
+        per_document: arguments.per_document,
         conditions: &arguments.conditions,
     };
     let found = index.search(&request).await.map_err(|e| at_index(&spec, e))?;
@@ -117,7 +121,8 @@ fn text(result: &SearchResult) -> String {
 fn plan_text(plan: &PlanResult) -> String {
     let admitted = plan.admitted.map(|n| format!(", {n} of them admitted by the filter")).unwrap_or_default();
     let legs = plan.legs.iter().map(leg_text);
-    [format!("{} search over {} chunks{admitted}", plan.mode, plan.rows)]
+    let most = plan.per_document.map(|n| format!(", at most {n} passages of a document")).unwrap_or_default();
+    [format!("{} search over {} chunks{admitted}{most}", plan.mode, plan.rows)]
         .into_iter()
         .chain(plan.query.as_ref().and_then(query_text))
         .chain(legs)

@@ -52,6 +52,8 @@ pub(crate) struct PlanResult {
     /// What the model was given of the query; absent in a search by words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) query: Option<QueryShort>,
+    /// Most hits of one document; null without a bound.
+    pub(crate) per_document: Option<u64>,
     /// Its ranked lists: one, two for a hybrid search, none of words for a text without a word.
     pub(crate) legs: Vec<LegShort>,
 }
@@ -101,6 +103,7 @@ impl From<SearchPlan> for PlanResult {
             rows: plan.rows,
             admitted: plan.admitted,
             query: None,
+            per_document: plan.per_document.and_then(|n| u64::try_from(n.get()).ok()),
             legs: legs.collect(),
         }
     }
