@@ -21,6 +21,7 @@ mod rollback;
 mod search;
 mod soak;
 mod throughput;
+mod turns;
 
 use std::path::PathBuf;
 
@@ -41,6 +42,8 @@ pub(crate) enum Measure {
     Noop,
     /// From a saved file to a search that finds it: the daemon idle and at half load.
     Freshness,
+    /// From a file that is saved beside a first load to a search that finds it, and what the load pays for it.
+    Turns,
     /// Seconds of a rollback of a small and of a large index: a quarter of an hour.
     Rollback,
     /// Commits and rollbacks of indexes of three sizes, without a model.
@@ -65,10 +68,10 @@ pub(crate) enum Measure {
 /// How much is measured, and on what. A trial takes small figures and `--no-write`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Size {
-    /// noop, freshness, memory: documents, instead of 10000, 600 and 20000
+    /// noop, freshness, turns, memory: documents, instead of 10000, 600, 3000 and 20000
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(20..))]
     documents: Option<u32>,
-    /// freshness: saved files in either state
+    /// freshness: saved files in either state; turns: at most so many
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     samples: u32,
     /// freshness: `commit.interval` of the pipeline
@@ -113,6 +116,7 @@ impl Measure {
             Self::Edit => &[|workspace, _| edit::run(workspace)],
             Self::Noop => &[noop::run],
             Self::Freshness => &[freshness::run],
+            Self::Turns => &[turns::run],
             Self::Rollback => &[rollback::run],
             Self::Sizes => &[commits::sizes],
             Self::Flow => &[commits::flow],

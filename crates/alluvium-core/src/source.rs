@@ -34,6 +34,9 @@ pub struct SourceBatch {
     pub deltas: Vec<CheckpointDelta>,
     /// Deletions that were withheld.
     pub braked: Option<Brake>,
+    /// Few changes that somebody has just made, and not a part of a listing or of a backlog: they may
+    /// overtake those.
+    pub live: bool,
 }
 
 /// Why a source can't go on.
@@ -67,6 +70,13 @@ pub trait Source: Send {
     /// something to say. After [`SourceError::Unavailable`] it may be asked again. Blocking work is done
     /// off the async threads by the implementation.
     async fn next(&mut self, room: Room) -> Result<Option<SourceBatch>, SourceError>;
+
+    /// Waits, while there is no room for the source's backlog, for a batch that is
+    /// [`live`](SourceBatch::live). It may be dropped at any moment, and loses nothing. A source that can't
+    /// tell such changes from its backlog waits for ever.
+    async fn next_live(&mut self, _room: Room) -> Result<Option<SourceBatch>, SourceError> {
+        std::future::pending().await
+    }
 
     /// How many documents there are to look at, once that is known; for progress.
     fn expected(&self) -> Option<u64>;

@@ -7,11 +7,16 @@
 //!
 //! Room that was granted to a source counts as taken until its batch is charged. Sources that follow may
 //! sit on their room for hours, so that all of it together is at most half of the budget.
+//!
+//! A source that has a backlog leaves that room to the others and to its own live changes, where sources
+//! are followed: a batch for each, taken or not.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alluvium_core::source::Room;
 use tokio::sync::{Mutex as Turn, Notify};
+
+use crate::turns::Lane;
 
 /// A source's batch is never asked to be more than this part of the whole, so that stages overlap.
 const SHARE: usize = 8;
@@ -24,9 +29,13 @@ pub(crate) struct Budget {
     documents: usize,
     /// What one source is granted at once.
     batch: Room,
+    /// Sources that ask at once.
+    sources: usize,
     state: Mutex<State>,
-    /// One source at a time waits for room, in the order in which they came.
+    /// One source at a time waits for room, in the order in which they came, and beside it one with a
+    /// backlog.
     turn: Turn<()>,
+    bulk_turn: Turn<()>,
     freed: Notify,
     /// Woken when admission has to wait.
     pub(crate) starved: Notify,
@@ -38,7 +47,8 @@ struct State {
     documents: usize,
     granted_bytes: u64,
     granted_documents: usize,
-    waiting: bool,
+    live_waits: bool,
+    bulk_waits: bool,
 }
 
 impl Budget {
@@ -53,8 +63,10 @@ impl Budget {
             bytes,
             documents,
             batch,
+            sources,
             state: Mutex::default(),
             turn: Turn::new(()),
+            bulk_turn: Turn::new(()),
             freed: Notify::new(),
             starved: Notify::new(),
         })
@@ -64,26 +76,44 @@ impl Budget {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until there is room for a batch.
-    pub(crate) async fn room(self: &Arc<Self>) -> Grant {
-        let _turn = self.turn.lock().await;
+    /// Waits until there is room for a batch: for one of a backlog less than all of it.
+    pub(crate) async fn room(self: &Arc<Self>, lane: Lane) -> Grant {
+        let turn = if lane == Lane::Live { &self.turn } else { &self.bulk_turn };
+        let _turn = turn.lock().await;
         loop {
-            if let Some(grant) = self.try_room() {
+            // Before the look, so that nothing is freed unheard between the two.
+            let mut freed = std::pin::pin!(self.freed.notified());
+            freed.as_mut().enable();
+            if let Some(grant) = self.try_room_for(lane) {
                 return grant;
             }
             self.starved.notify_one();
-            self.freed.notified().await;
+            freed.await;
         }
     }
 
+    #[cfg(test)]
     fn try_room(self: &Arc<Self>) -> Option<Grant> {
+        self.try_room_for(Lane::Live)
+    }
+
+    fn try_room_for(self: &Arc<Self>, lane: Lane) -> Option<Grant> {
         let mut state = self.state();
-        let free = self.bytes.saturating_sub(state.bytes + state.granted_bytes);
-        let documents = self.documents.saturating_sub(state.documents + state.granted_documents);
+        let mut free = self.bytes.saturating_sub(state.bytes + state.granted_bytes);
+        let mut documents = self.documents.saturating_sub(state.documents + state.granted_documents);
+        if lane == Lane::Bulk {
+            let kept = self.sources as u64 * self.batch.bytes;
+            free = free.saturating_sub(kept.saturating_sub(state.granted_bytes));
+            let kept = self.sources * self.batch.changes;
+            documents = documents.saturating_sub(kept.saturating_sub(state.granted_documents));
+        }
         // A batch that is larger than everything is taken alone.
         let alone = state.documents == 0 && state.granted_documents == 0;
         let fits = alone || (free >= self.batch.bytes && documents > 0);
-        state.waiting = !fits;
+        match lane {
+            Lane::Live => state.live_waits = !fits,
+            Lane::Bulk => state.bulk_waits = !fits,
+        }
         if !fits {
             return None;
         }
@@ -111,7 +141,7 @@ impl Budget {
     /// Whether admission waits while all that is in flight are these documents.
     pub(crate) fn waits_for(&self, documents: usize) -> bool {
         let state = self.state();
-        state.waiting && state.documents == documents
+        (state.live_waits || state.bulk_waits) && state.documents == documents
     }
 }
 
@@ -127,7 +157,7 @@ impl Drop for Grant {
         state.granted_bytes = state.granted_bytes.saturating_sub(self.room.bytes);
         state.granted_documents = state.granted_documents.saturating_sub(self.room.changes);
         drop(state);
-        self.budget.freed.notify_one();
+        self.budget.freed.notify_waiters();
     }
 }
 
@@ -149,7 +179,7 @@ impl Held {
         state.bytes = state.bytes.saturating_sub(self.bytes) + bytes;
         drop(state);
         if bytes < self.bytes {
-            self.budget.freed.notify_one();
+            self.budget.freed.notify_waiters();
         }
         self.bytes = bytes;
     }
@@ -161,7 +191,7 @@ impl Drop for Held {
         state.bytes = state.bytes.saturating_sub(self.bytes);
         state.documents = state.documents.saturating_sub(1);
         drop(state);
-        self.budget.freed.notify_one();
+        self.budget.freed.notify_waiters();
     }
 }
 
@@ -182,7 +212,7 @@ mod tests {
         assert!(budget.try_room().is_none(), "no bytes are free");
         let waiting = tokio::spawn({
             let budget = Arc::clone(&budget);
-            async move { budget.room().await.room.bytes }
+            async move { budget.room(Lane::Live).await.room.bytes }
         });
         tokio::task::yield_now().await;
         drop(two);
@@ -216,5 +246,23 @@ mod tests {
         assert_eq!(grants.len(), 8, "what is granted is not granted twice");
         drop(grants);
         assert_eq!(std::iter::from_fn(|| budget.try_room()).take(99).count(), 99, "and comes back");
+    }
+
+    #[test]
+    fn a_backlog_leaves_room_for_live_changes() {
+        for (bytes, documents, sources) in [(1 << 20, 1000, 1), (1 << 20, 1000, 3), (10, 1, 5), (100, 7, 20)]
+        {
+            let budget = Budget::new(bytes, documents, sources);
+            let mut backlog = Vec::new();
+            while let Some(grant) = budget.try_room_for(Lane::Bulk) {
+                backlog.extend((0..grant.room.changes).map(|_| budget.charge(LEAST)));
+                assert!(backlog.len() <= documents.max(2 * sources), "it ends");
+            }
+            assert!(!backlog.is_empty(), "it goes on all the same");
+            if bytes > 100 {
+                let live: Vec<Grant> = std::iter::from_fn(|| budget.try_room()).take(sources).collect();
+                assert_eq!(live.len(), sources, "each source has room for a batch");
+            }
+        }
     }
 }

@@ -17,6 +17,7 @@ use crate::order::{Delta, Order, add_progress};
 use crate::pipeline::{FollowEnd, Progress, Report, Settings};
 use crate::pull::{Event, Pulled};
 use crate::shared::Shared;
+use crate::turns::Lane;
 
 /// How often progress is told while nothing else happens, as in the middle of a huge document.
 const TICK: Duration = Duration::from_millis(500);
@@ -144,11 +145,14 @@ impl CommitLoop<'_> {
     fn pend(&mut self, item: (Prepared, Flight)) {
         let State { pending, pending_bytes, due_at, quarantined, loading, .. } = &mut self.state;
         let interval = self.settings.commit_interval;
-        let due = || match &self.following {
+        let due = match &self.following {
+            Some(following) if item.1.lane() == Lane::Live && self.shared.flights.has_backlog() => {
+                following.live_due_at(interval)
+            }
             Some(following) => following.due_at(interval),
             None => Instant::now() + interval,
         };
-        due_at.get_or_insert_with(due);
+        *due_at = Some(due_at.map_or(due, |earlier| earlier.min(due)));
         *pending_bytes += item.1.bytes();
         loading.ready(&item.0);
         *quarantined += u64::from(matches!(item.0.content, PreparedContent::Refused(_)));

@@ -1,16 +1,17 @@
-//! The sessions of a model, each on a thread of its own, fed chunk by chunk from one bounded queue that
-//! all documents share, so that one large document keeps all sessions busy.
+//! The sessions of a model, each on a thread of its own, fed chunk by chunk from one bounded queue a lane
+//! that all documents share, so that one large document keeps all sessions busy and holds up no other lane.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use alluvium_core::embed::{EmbedError, Embedder, Model};
 use alluvium_core::extract::Extracted;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::error::RunError;
+use crate::turns::{Lane, Queues};
 
 /// Jobs that wait for each session: enough that none ever waits for a job.
 const WAITING: usize = 4;
@@ -24,9 +25,101 @@ struct Job {
     answer: oneshot::Sender<Result<Vec<f32>, EmbedError>>,
 }
 
+/// What waits for the sessions, bounded in each lane.
+struct Queue {
+    jobs: Mutex<Jobs>,
+    news: Condvar,
+    live: Semaphore,
+    bulk: Semaphore,
+}
+
+#[derive(Default)]
+struct Jobs {
+    waiting: Queues<(Lane, Job)>,
+    /// Nothing more will come.
+    closed: bool,
+    /// Threads that work.
+    workers: usize,
+}
+
+impl Queue {
+    fn new(room: usize, workers: usize) -> Arc<Self> {
+        Arc::new(Self {
+            jobs: Mutex::new(Jobs { workers, ..Jobs::default() }),
+            news: Condvar::new(),
+            live: Semaphore::new(room),
+            bulk: Semaphore::new(room),
+        })
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn room(&self, lane: Lane) -> &Semaphore {
+        match lane {
+            Lane::Live => &self.live,
+            Lane::Bulk => &self.bulk,
+        }
+    }
+
+    /// Waits while the lane is full.
+    async fn push(&self, lane: Lane, job: Job) -> Result<(), RunError> {
+        self.room(lane).acquire().await.map_err(|_| stopped())?.forget();
+        let mut jobs = self.jobs();
+        if jobs.workers == 0 {
+            return Err(stopped());
+        }
+        jobs.waiting.push(lane, (lane, job));
+        drop(jobs);
+        self.news.notify_one();
+        Ok(())
+    }
+
+    /// Waits for a job; `None` after the last one.
+    fn pop(&self) -> Option<Job> {
+        let mut jobs = self.jobs();
+        loop {
+            if let Some((lane, job)) = jobs.waiting.pop() {
+                self.room(lane).add_permits(1);
+                return Some(job);
+            }
+            if jobs.closed {
+                return None;
+            }
+            jobs = self.news.wait(jobs).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn close(&self) {
+        self.jobs().closed = true;
+        self.news.notify_all();
+    }
+
+    /// A thread ends. After the last one nothing is taken, and what waits is answered by its senders' drop.
+    fn leave(&self) {
+        let mut jobs = self.jobs();
+        jobs.workers = jobs.workers.saturating_sub(1);
+        if jobs.workers == 0 {
+            jobs.waiting.clear();
+            self.live.close();
+            self.bulk.close();
+        }
+    }
+}
+
+/// A thread's part in the queue.
+struct Worker(Arc<Queue>);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
 /// Running sessions. Dropping them ends the threads and waits for the chunk that each is at.
 pub struct Embedders {
-    jobs: Option<mpsc::Sender<Job>>,
+    queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
     embedded: Arc<AtomicU64>,
 }
@@ -36,17 +129,17 @@ impl Embedders {
     /// embeds nothing pays for none.
     pub fn start(model: &Arc<dyn Model>, sessions: usize) -> Result<Self, RunError> {
         let sessions = sessions.max(1);
-        let (jobs, queue) = mpsc::channel(sessions * WAITING);
-        let queue = Arc::new(Mutex::new(queue));
+        let queue = Queue::new(sessions * WAITING, sessions);
         let embedded = Arc::new(AtomicU64::new(0));
         let spawn = |n: usize| {
-            let (model, queue, embedded) = (Arc::clone(model), Arc::clone(&queue), Arc::clone(&embedded));
+            let (model, embedded) = (Arc::clone(model), Arc::clone(&embedded));
+            let worker = Worker(Arc::clone(&queue));
             let builder = std::thread::Builder::new().name(format!("embed-{n}"));
-            builder.spawn(move || work(&*model, &queue, &embedded))
+            builder.spawn(move || work(&*model, &worker, &embedded))
         };
         let threads = (0..sessions).map(spawn).collect::<Result<Vec<_>, _>>();
         let threads = threads.map_err(|e| RunError::Internal(format!("no thread for a session: {e}")))?;
-        Ok(Self { jobs: Some(jobs), threads, embedded })
+        Ok(Self { queue, threads, embedded })
     }
 
     /// How many sessions there are.
@@ -59,16 +152,16 @@ impl Embedders {
         self.embedded.load(Ordering::Relaxed)
     }
 
-    /// Queues one chunk; waits while the queue is full. Dropping the answer withdraws the chunk.
+    /// Queues one chunk; waits while its lane is full. Dropping the answer withdraws the chunk.
     pub(crate) async fn submit(
         &self,
+        lane: Lane,
         document: &Arc<Extracted>,
         span: Range<usize>,
     ) -> Result<Answer, RunError> {
         let (answer, receiver) = oneshot::channel();
         let job = Job { document: Arc::clone(document), span, answer };
-        let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
-        jobs.send(job).await.map_err(|_| stopped())?;
+        self.queue.push(lane, job).await?;
         Ok(receiver)
     }
 }
@@ -79,7 +172,7 @@ pub(crate) fn stopped() -> RunError {
 
 impl Drop for Embedders {
     fn drop(&mut self) {
-        self.jobs = None;
+        self.queue.close();
         for thread in self.threads.drain(..) {
             // A thread that panicked has said so; its jobs were answered by their senders' drop.
             let _ = thread.join();
@@ -87,12 +180,9 @@ impl Drop for Embedders {
     }
 }
 
-fn work(model: &dyn Model, queue: &Mutex<mpsc::Receiver<Job>>, embedded: &AtomicU64) {
+fn work(model: &dyn Model, worker: &Worker, embedded: &AtomicU64) {
     let mut session: Option<Box<dyn Embedder>> = None;
-    loop {
-        // The lock is held while waiting: the others wait for the lock instead of the queue.
-        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
-        let Some(Job { document, span, answer }) = job else { return };
+    while let Some(Job { document, span, answer }) = worker.0.pop() {
         if answer.is_closed() {
             continue;
         }

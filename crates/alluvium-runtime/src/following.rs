@@ -14,6 +14,9 @@ use crate::pipeline::{FollowEnd, FollowSettings};
 
 /// How long a first change waits for company.
 const LINGER: Duration = Duration::from_millis(50);
+/// How long after the last commit a live change waits at most beside a backlog, which would fill every
+/// commit and leave it waiting for an interval.
+const LIVE: Duration = Duration::from_secs(1);
 
 /// The daemon's part of the commit loop.
 pub(crate) struct Following {
@@ -68,6 +71,11 @@ impl Following {
     /// changes still cost one commit an interval.
     pub(crate) fn due_at(&self, interval: Duration) -> Instant {
         (self.committed_at + interval).max(Instant::now() + LINGER.min(interval))
+    }
+
+    /// The same for a live change that came beside a backlog.
+    pub(crate) fn live_due_at(&self, interval: Duration) -> Instant {
+        self.due_at(interval.min(LIVE))
     }
 
     pub(crate) fn committed(&mut self, published: Option<&Publish>) {

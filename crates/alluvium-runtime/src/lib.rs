@@ -51,6 +51,7 @@ mod pull;
 mod retry;
 mod shared;
 mod topology;
+mod turns;
 
 #[cfg(test)]
 mod tests;

@@ -14,11 +14,11 @@ use alluvium_core::hash::Sha256;
 use alluvium_core::id::DocId;
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
 use alluvium_core::stop::Stop;
-use tokio::sync::Semaphore;
 
 use crate::embedders::{Answer, Embedders, stopped};
 use crate::error::RunError;
 use crate::flight::Flight;
+use crate::turns::{Lane, Place, Turns};
 
 /// Vectors of a document's chunks that the index holds already.
 pub(crate) type Vectors = HashMap<Sha256, KnownVector>;
@@ -35,12 +35,14 @@ pub(crate) struct Preparer {
     pub(crate) embedders: Embedders,
     pub(crate) fingerprint: Sha256,
     /// Documents that are extracted or cut at once.
-    pub(crate) extracting: Semaphore,
+    pub(crate) extracting: Arc<Turns>,
     /// How long a document may take to be cut into chunks.
     pub(crate) cut_time: Duration,
     /// Documents that are embedded at once: few, so that the first are finished early, but enough to
     /// keep the sessions' queue filled when each has one chunk only.
-    pub(crate) embedding: Semaphore,
+    pub(crate) embedding: Arc<Turns>,
+    /// The same for live changes: the others may have chunks for minutes. Chunks take turns.
+    pub(crate) embedding_live: Arc<Turns>,
 }
 
 /// Either half of the way: what a stage made, or why it refused the document.
@@ -125,7 +127,7 @@ impl Preparer {
         bytes: Vec<u8>,
         flight: &Flight,
     ) -> Stepped<(Extracted, Vec<(Chunk, Sha256)>)> {
-        let _permit = self.extracting.acquire().await.map_err(|e| RunError::Internal(e.to_string()))?;
+        let _place = flight.take_turn(&self.extracting).await;
         flight.enter(Some(Stage::Extract));
         let request = ExtractRequest { bytes, media_type: upsert.media_type };
         let extracted = match self.extractor.extract(request).await {
@@ -181,7 +183,7 @@ impl Preparer {
         vectors: Vectors,
         flight: &Flight,
     ) -> Stepped<Vec<PreparedChunk>> {
-        let _permit = self.embedding.acquire().await.map_err(|e| RunError::Internal(e.to_string()))?;
+        let _place = self.place_to_embed(flight).await;
         flight.enter(Some(Stage::Embed));
         // A vector of other tokens was made of another reading of the same text.
         let held = |chunk: &Chunk, hash: &Sha256| {
@@ -191,7 +193,7 @@ impl Preparer {
         let mut asked: HashMap<&Sha256, Answer> = HashMap::new();
         for (chunk, hash) in chunks.iter().filter(|(chunk, _)| !chunk.is_words_only()) {
             if held(chunk, hash).is_none() && !asked.contains_key(hash) {
-                asked.insert(hash, self.embedders.submit(extracted, chunk.span.clone()).await?);
+                asked.insert(hash, self.submit(extracted, chunk, flight).await?);
             }
         }
         let mut embedded: HashMap<Sha256, Vec<f32>> = HashMap::new();
@@ -235,6 +237,35 @@ impl Preparer {
             vector: vec![0.0; self.dimension],
             reused: false,
         }
+    }
+
+    async fn place_to_embed(&self, flight: &Flight) -> Place {
+        if flight.lane() == Lane::Bulk {
+            tokio::select! {
+                biased;
+                place = self.embedding.take(Lane::Bulk) => return place,
+                () = flight.hurries() => {}
+            }
+        }
+        self.embedding_live.take(Lane::Live).await
+    }
+
+    /// Queues a chunk in the lane of its document, which may change while it waits.
+    async fn submit(
+        &self,
+        extracted: &Arc<Extracted>,
+        chunk: &Chunk,
+        flight: &Flight,
+    ) -> Result<Answer, RunError> {
+        let submit = |lane| self.embedders.submit(lane, extracted, chunk.span.clone());
+        if flight.lane() == Lane::Bulk {
+            tokio::select! {
+                biased;
+                answer = submit(Lane::Bulk) => return answer,
+                () = flight.hurries() => {}
+            }
+        }
+        submit(Lane::Live).await
     }
 
     fn refuse(&self, upsert: Upsert, refusal: Refusal) -> PreparedContent {

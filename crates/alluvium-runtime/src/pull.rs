@@ -9,20 +9,26 @@ use alluvium_core::brake::Brake;
 use alluvium_core::change::DocumentChange;
 use alluvium_core::document::Prepared;
 use alluvium_core::id::{DocId, SourceName};
-use alluvium_core::source::{SourceBatch, SourceError};
+use alluvium_core::source::{Room, SourceBatch, SourceError};
 use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::budget::Grant;
 use crate::error::RunError;
-use crate::flight::Flight;
+use crate::flight::{Flight, Outstanding};
 use crate::health::SourceState;
 use crate::order::Delta;
 use crate::pipeline::SourceRun;
 use crate::prepare::Vectors;
 use crate::retry::Backoff;
 use crate::shared::Shared;
+use crate::turns::Lane;
+
+/// A batch with more changes than these is never live.
+const FEW: usize = 16;
+/// Neither is one whose source has more live changes in flight: they are a load of their own.
+const MOST_LIVE: usize = 64;
 
 /// What the commit loop hears.
 pub(crate) enum Event {
@@ -80,6 +86,7 @@ struct Puller {
     shared: Arc<Shared>,
     events: mpsc::Sender<Event>,
     seen: u64,
+    outstanding: Arc<Outstanding>,
     /// Only of a source that is followed: it is asked again where it can't answer.
     backoff: Option<Backoff>,
 }
@@ -88,7 +95,8 @@ impl Puller {
     fn new(index: usize, run: SourceRun, shared: Arc<Shared>, events: mpsc::Sender<Event>) -> Self {
         let followed = shared.follow.filter(|_| !run.once);
         let backoff = followed.map(|follow| Backoff::new(follow.retry_first, follow.retry_most));
-        Self { index, run, shared, events, seen: 0, backoff }
+        let outstanding = Arc::default();
+        Self { index, run, shared, events, seen: 0, outstanding, backoff }
     }
 
     /// Pulls to the end of the source, or until the run stops pulling.
@@ -117,16 +125,10 @@ impl Puller {
     async fn pull_batches(&mut self) -> Result<bool, RunError> {
         let shared = Arc::clone(&self.shared);
         loop {
-            let grant = tokio::select! {
+            let (batch, grant) = tokio::select! {
                 biased;
                 () = shared.pulling.cancelled() => return Ok(false),
-                grant = shared.budget.room() => grant,
-            };
-            self.note_state(SourceState::Pulling);
-            let batch = tokio::select! {
-                biased;
-                () = shared.pulling.cancelled() => return Ok(false),
-                batch = self.run.source.next(grant.room) => batch,
+                answer = self.ask() => answer,
             };
             match batch {
                 Ok(Some(batch)) => {
@@ -143,6 +145,35 @@ impl Puller {
                 }
             }
         }
+    }
+
+    /// Asks the source for its next batch when there is room for one. While there is none for its backlog,
+    /// it may have live changes.
+    async fn ask(&mut self) -> (Result<Option<SourceBatch>, SourceError>, Grant) {
+        let shared = Arc::clone(&self.shared);
+        let has_backlog = self.is_followed() && self.outstanding.count(Lane::Bulk) > 0;
+        let lane = if has_backlog { Lane::Bulk } else { Lane::Live };
+        let grant = tokio::select! {
+            biased;
+            grant = shared.budget.room(lane) => grant,
+            answer = self.ask_for_live(), if has_backlog => return answer,
+        };
+        self.note_state(SourceState::Pulling);
+        (self.run.source.next(grant.room).await, grant)
+    }
+
+    async fn ask_for_live(&mut self) -> (Result<Option<SourceBatch>, SourceError>, Grant) {
+        let grant = self.shared.budget.room(Lane::Live).await;
+        let room = Room { changes: grant.room.changes.min(FEW), ..grant.room };
+        (self.run.source.next_live(room).await, grant)
+    }
+
+    /// How a batch is carried: what comes one at a time before what comes in great number.
+    fn lane_of(&self, live: bool, changes: usize) -> Lane {
+        let flying = self.outstanding.count(Lane::Live);
+        let apart = live || self.outstanding.count(Lane::Bulk) == 0;
+        let few = changes <= FEW && flying + changes <= MOST_LIVE;
+        if self.is_followed() && apart && few { Lane::Live } else { Lane::Bulk }
     }
 
     fn note_state(&self, state: SourceState) {
@@ -231,6 +262,7 @@ impl Puller {
             () = self.shared.stop.cancelled() => return Ok(false),
             vectors = self.shared.look_up(&batch.changes) => vectors?,
         };
+        let lane = self.lane_of(batch.live, batch.changes.len());
         let (mut pulled, changes) = self.split(batch);
         // Held until the batch is announced: the commit loop counts as the numbers are given.
         let mut numbering = self.shared.numbering.lock().await;
@@ -240,15 +272,16 @@ impl Puller {
         }
         for change in changes {
             let vectors = vectors.remove(&change.doc_id).unwrap_or_default();
-            self.start(numbering.next(), change, vectors);
+            self.start(numbering.next(), change, vectors, lane);
         }
         drop(grant);
         Ok(true)
     }
 
-    fn start(&self, number: u64, change: DocumentChange, vectors: Vectors) {
+    fn start(&self, number: u64, change: DocumentChange, vectors: Vectors, lane: Lane) {
         let held = self.shared.budget.charge(weight(&change, &vectors));
-        let mut flight = self.shared.flights.begin(number, change.doc_id.clone(), held);
+        let counted = self.outstanding.begin(lane);
+        let mut flight = self.shared.flights.begin(number, change.doc_id.clone(), held, counted);
         let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
         let panics = FailOnPanic(Arc::clone(&shared), change.doc_id.clone());
         self.shared.tasks.spawn(async move {

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use alluvium_core::change::{ContentChange, DocumentChange};
 use alluvium_core::commit::{VectorLookup, VectorsByDocument};
 use alluvium_core::id::DocId;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +16,7 @@ use crate::flight::Flights;
 use crate::health::Watch;
 use crate::pipeline::{FollowSettings, Pipeline};
 use crate::prepare::Preparer;
+use crate::turns::Turns;
 
 /// What the tasks of a run share.
 pub(crate) struct Shared {
@@ -53,9 +53,10 @@ impl Shared {
             tokenizer: pipeline.model.tokenizer(),
             dimension: pipeline.model.identity().dimension,
             fingerprint: pipeline.fingerprint.clone(),
-            extracting: Semaphore::new(settings.extract_parallel.max(1)),
+            extracting: Turns::new(settings.extract_parallel),
+            embedding: Turns::new(embedders.sessions() * 4),
+            embedding_live: Turns::new(embedders.sessions() * 4),
             cut_time: settings.cut_time,
-            embedding: Semaphore::new(embedders.sessions() * 4),
             embedders,
         };
         let side_by_side = if follow.is_some() { pipeline.sources.len() } else { 1 };

@@ -8,3 +8,4 @@ mod flow;
 mod follow;
 mod loading;
 mod stops;
+mod turns;

@@ -2,6 +2,7 @@
 
 usage: freshness.py INDEX DOCS DOCUMENTS SAMPLES
        freshness.py load DOCS DOCUMENTS RATE        (until its standard input ends)
+       freshness.py beside INDEX DOCS DOCUMENTS SAMPLES      (saves beside the first load; 0 for none)
 """
 
 import json
@@ -14,7 +15,7 @@ import sys
 import time
 
 POLL = 0.002
-DEADLINE = 120
+DEADLINE = 600
 WORDS = "river gauge winter harbour ledger crane valley bridge lantern copper meadow signal".split()
 rng = random.Random(5)
 
@@ -134,8 +135,35 @@ def load(docs, documents, rate):
     print(json.dumps({"saves": saves, "seconds": seconds, "last": number, "marker": marker}))
 
 
+def beside(index, docs, documents, count):
+    """Saves files one at a time while the first load goes on, and how long that takes."""
+    start = time.monotonic()
+    reader, times = Reader(index), []
+    condition = "text LIKE '%as of revision 0%'"
+    def loaded():
+        return len(reader.rows(condition))
+
+    reader.wait("the first documents", lambda: loaded() > 0)
+    began = time.monotonic()
+    while len(times) < count and loaded() < documents:
+        local, marker = f"beside/{len(times)}.txt", f"Marker beside {len(times)} end."
+        path = pathlib.Path(docs) / local
+        path.parent.mkdir(exist_ok=True)
+        content = text(marker)
+        saved = time.monotonic()
+        path.write_text(content)
+        times.append(reader.wait_for(f"docs/{local}", marker) - saved)
+        time.sleep(rng.uniform(0.2, 1.4))
+    waiting = documents - loaded()
+    reader.head = None
+    end = reader.wait("the load", lambda: loaded() >= documents)
+    print(json.dumps({"seconds": times, "load": end - start, "first": began - start, "left": waiting}))
+
+
 if sys.argv[1] == "load":
     load(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
+elif sys.argv[1] == "beside":
+    beside(sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
 else:
     index, docs, documents, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     reader = Reader(index)

@@ -37,6 +37,8 @@ pub(crate) enum Lost {
 struct Touch {
     first: Instant,
     last: Instant,
+    /// It was looked at since, ahead of the scan that will look at it.
+    ahead: bool,
 }
 
 impl Touch {
@@ -50,10 +52,11 @@ impl Dirty {
     pub(crate) fn touch(&mut self, path: PathBuf, now: Instant) {
         if let Some(touch) = self.paths.get_mut(&path) {
             touch.last = now;
+            touch.ahead = false;
         } else if self.paths.len() >= MOST_PATHS {
             self.lose(Lost::Events);
         } else if self.lost.is_none() {
-            self.paths.insert(path, Touch { first: now, last: now });
+            self.paths.insert(path, Touch { first: now, last: now, ahead: false });
         }
     }
 
@@ -82,6 +85,22 @@ impl Dirty {
         self.paths.extract_if(.., |_, touch| touch.ripe_at(settle) <= now).map(|(path, _)| path).collect()
     }
 
+    /// When the next path is ripe that was not given ahead.
+    pub(crate) fn ahead_at(&self, settle: Duration) -> Option<Instant> {
+        self.paths.values().filter(|touch| !touch.ahead).map(|touch| touch.ripe_at(settle)).min()
+    }
+
+    /// Some of the paths that are ripe, each once until it is touched again. They stay: who looks at them
+    /// ahead looks for what is there, not for what is gone.
+    pub(crate) fn ahead(&mut self, settle: Duration, now: Instant, most: usize) -> Vec<PathBuf> {
+        let ripe = self.paths.iter_mut().filter(|(_, touch)| !touch.ahead && touch.ripe_at(settle) <= now);
+        let given = ripe.take(most).map(|(path, touch)| {
+            touch.ahead = true;
+            path.clone()
+        });
+        given.collect()
+    }
+
     /// The paths that are not ripe.
     pub(crate) fn paths(&self) -> HashSet<PathBuf> {
         self.paths.keys().cloned().collect()
@@ -107,6 +126,23 @@ mod tests {
         assert_eq!(dirty.take_ripe(SETTLE, at(12)), [PathBuf::from("b")]);
         assert_eq!(dirty.take_ripe(SETTLE, at(15)), [PathBuf::from("a")]);
         assert_eq!(dirty.ripe_at(SETTLE), None);
+    }
+
+    #[test]
+    fn what_is_ripe_is_given_ahead_once_and_stays() {
+        let start = Instant::now();
+        let mut dirty = Dirty::default();
+        ["a", "b", "c"].iter().for_each(|path| dirty.touch(path.into(), start));
+        let ripe = start + SETTLE;
+        assert!(dirty.ahead(SETTLE, start, 9).is_empty());
+        assert_eq!(dirty.ahead(SETTLE, ripe, 2), [PathBuf::from("a"), PathBuf::from("b")]);
+        assert_eq!(dirty.ahead_at(SETTLE), Some(ripe));
+        assert_eq!(dirty.ahead(SETTLE, ripe, 2), [PathBuf::from("c")]);
+        assert_eq!((dirty.ahead(SETTLE, ripe, 2).len(), dirty.ahead_at(SETTLE)), (0, None));
+        dirty.touch("b".into(), ripe);
+        assert_eq!(dirty.ahead_at(SETTLE), Some(ripe + SETTLE));
+        assert_eq!(dirty.ahead(SETTLE, ripe + SETTLE, 9), [PathBuf::from("b")]);
+        assert_eq!(dirty.take_ripe(SETTLE, ripe + SETTLE).len(), 3);
     }
 
     #[test]

@@ -7,6 +7,9 @@
 //! - What was said is known from then on, though the index lags behind: a document that is gone again
 //!   before it was indexed is deleted.
 //! - Only complete scans of the whole tree are progress.
+//! - A scan of many files holds up no file that is saved meanwhile: such files are looked at ahead, a few
+//!   between two of its batches, or while there is no room for those. They are left to the next scan all the
+//!   same, which sees what is gone.
 //! - Dropping [`Source::next`] loses nothing, whatever it was doing.
 //!
 //! A link is looked at when its target changes, as far as the last scan knew that it leads there; one
@@ -38,6 +41,9 @@ use crate::offload::Offloaded;
 /// Many deletions wait so many times `settle` for others.
 const CONFIRM: u32 = 3;
 
+/// Files that are looked at ahead of a scan in one batch, and those of a part that is no backlog.
+const FEW: usize = 16;
+
 /// How a folder is followed.
 #[derive(Debug, Clone, Copy)]
 pub struct FollowSettings {
@@ -55,6 +61,8 @@ pub struct FilesystemFollow {
     work: Offloaded<Work, Result<Told, SourceError>>,
     /// Whether the present scan goes on.
     scanning: bool,
+    /// Whether the last batch was one of files ahead of the scan: the scan has the next turn.
+    was_ahead: bool,
     /// When the last scan of the whole tree ended; `None` asks for one at once.
     reconciled: Option<Instant>,
     expected: Option<u64>,
@@ -68,6 +76,8 @@ struct Work {
     scan: Option<Scan>,
     heard: Arc<Heard>,
     settings: FollowSettings,
+    /// Whether the present scan is of a few paths only.
+    few: bool,
     /// How many deletions the brake withheld when it was last reported; 0 when it is off.
     braked: u64,
     /// When documents were last found to be gone.
@@ -84,6 +94,8 @@ struct Told {
     expected: Option<u64>,
     /// Whether deletions wait for another look.
     holding: bool,
+    /// Whether it was a look ahead of the scan, which is where it was.
+    is_ahead: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,6 +109,8 @@ enum Due {
     Continue,
     Whole,
     Part(Vec<PathBuf>, HashSet<PathBuf>),
+    /// Files that are looked at ahead of the scan.
+    Ahead(Vec<PathBuf>),
     Wait(Instant),
 }
 
@@ -121,21 +135,27 @@ impl FilesystemFollow {
             scan: None,
             heard: Arc::clone(&heard),
             settings,
+            few: false,
             braked: 0,
             deleted_at: None,
             warned: false,
         };
         let work = Offloaded::new(work);
         let (reconciled, expected, confirm_at) = (None, None, None);
-        Ok(Self { name, settings, heard, work, scanning: false, reconciled, expected, confirm_at })
+        let (scanning, was_ahead) = (false, false);
+        Ok(Self { name, settings, heard, work, scanning, was_ahead, reconciled, expected, confirm_at })
     }
 
     fn due(&self) -> Due {
         let FollowSettings { reconcile_interval, settle } = self.settings;
-        if self.scanning || self.work.is_running() {
+        let now = Instant::now();
+        if self.work.is_running() {
             return Due::Continue;
         }
-        let now = Instant::now();
+        if self.scanning {
+            let paths = if self.was_ahead { vec![] } else { self.heard.dirty().ahead(settle, now, FEW) };
+            return if paths.is_empty() { Due::Continue } else { Due::Ahead(paths) };
+        }
         let mut dirty = self.heard.dirty();
         let Some(reconciled) = self.reconciled else { return Due::Whole };
         // Losing track again and again must not mean scanning without end.
@@ -155,8 +175,9 @@ impl FilesystemFollow {
     async fn work(&mut self, due: Due, room: Room) -> Result<Option<SourceBatch>, SourceError> {
         let unavailable =
             |message: String| SourceError::Unavailable { source_name: self.name.to_string(), message };
+        self.was_ahead = matches!(due, Due::Ahead(_));
         // If the future is dropped, the scan that it began goes on with the next call.
-        self.scanning = true;
+        self.scanning |= !self.was_ahead;
         let told = self.work.run(move |work| work.step(due, room)).await;
         let told = told.map_err(|e| unavailable(format!("the scan died: {e}")))?;
         let told = told.ok_or_else(|| unavailable("the scan died".to_owned()))?.inspect_err(|_| {
@@ -164,6 +185,9 @@ impl FilesystemFollow {
             self.reconciled = None;
         })?;
         self.expected = told.expected.or(self.expected);
+        if told.is_ahead {
+            return Ok(told.batch);
+        }
         self.scanning = told.ended.is_none();
         if told.ended.is_some() {
             let confirm = self.settings.settle * CONFIRM;
@@ -201,6 +225,26 @@ impl Source for FilesystemFollow {
         }
     }
 
+    async fn next_live(&mut self, room: Room) -> Result<Option<SourceBatch>, SourceError> {
+        loop {
+            let (settle, is_running) = (self.settings.settle, self.work.is_running());
+            let most = if is_running { 0 } else { FEW.min(room.changes) };
+            let (paths, ripe_at) = {
+                let mut dirty = self.heard.dirty();
+                (dirty.ahead(settle, Instant::now(), most), dirty.ahead_at(settle))
+            };
+            if paths.is_empty() && !is_running {
+                // Either may be dropped, as above.
+                tokio::select! {
+                    () = self.heard.news.notified() => {}
+                    () = tokio::time::sleep_until(ripe_at.unwrap_or_else(Instant::now)), if ripe_at.is_some() => {}
+                }
+            } else if let Some(batch) = self.work(Due::Ahead(paths), room).await? {
+                return Ok(Some(batch));
+            }
+        }
+    }
+
     fn expected(&self) -> Option<u64> {
         self.expected
     }
@@ -221,16 +265,18 @@ impl Work {
         match due {
             Due::Whole => self.begin_whole()?,
             Due::Part(ripe, deferred) => self.begin_part(ripe, deferred)?,
+            Due::Ahead(paths) => return self.look_ahead(paths, room),
             Due::Continue | Due::Wait(_) => {}
         }
         let Some(scan) = &mut self.scan else {
-            return Ok(Told { batch: None, ended: Some(Covered::Part), expected: None, holding: false });
+            let ended = Some(Covered::Part);
+            return Ok(Told { batch: None, ended, expected: None, holding: false, is_ahead: false });
         };
         let covered = if scan.is_whole() { Covered::Whole } else { Covered::Part };
         let expected = scan.expected().filter(|_| covered == Covered::Whole);
         let batch = scan.next(&mut self.tree, room)?;
         let ended = scan.has_ended().then_some(covered);
-        let batch = batch.map(|batch| self.say(batch));
+        let batch = batch.map(|batch| SourceBatch { live: self.few, ..self.say(batch) });
         if ended.is_some() {
             self.end();
         }
@@ -238,7 +284,18 @@ impl Work {
             batch.changes.is_empty() && batch.deltas.is_empty() && batch.braked.is_none()
         };
         let batch = batch.filter(|batch| covered == Covered::Whole || !silent(batch));
-        Ok(Told { batch, ended, expected, holding: self.tree.known.is_holding() })
+        Ok(Told { batch, ended, expected, holding: self.tree.known.is_holding(), is_ahead: false })
+    }
+
+    /// One batch of files; what does not fit in is left to the next scan.
+    fn look_ahead(&mut self, paths: Vec<PathBuf>, room: Room) -> Result<Told, SourceError> {
+        let links: Vec<PathBuf> = paths.iter().flat_map(|path| self.tree.links.to(path)).cloned().collect();
+        // A folder may hold any number of them.
+        let files = paths.into_iter().chain(links).filter(|path| self.tree.spec.root.join(path).is_file());
+        let mut scan = Scan::ahead_of_another(Scope::of(files));
+        let batch = scan.next(&mut self.tree, room)?.filter(|batch| !batch.changes.is_empty());
+        let batch = batch.map(|batch| SourceBatch { live: true, ..self.say(batch) });
+        Ok(Told { batch, ended: None, expected: None, holding: false, is_ahead: true })
     }
 
     fn begin_whole(&mut self) -> Result<(), SourceError> {
@@ -256,6 +313,7 @@ impl Work {
         if let (None, Some(root)) = (&self.tree.watch, root) {
             self.tree.watch = self.start_watch(root);
         }
+        self.few = false;
         self.begin(Scan::of(Scope::whole(), HashSet::new()))
     }
 
@@ -287,6 +345,7 @@ impl Work {
             return self.begin_whole();
         }
         let links: Vec<PathBuf> = ripe.iter().flat_map(|path| self.tree.links.to(path)).cloned().collect();
+        self.few = ripe.len() <= FEW;
         let as_known = |path: PathBuf| self.tree.revisions.known_as(&path).unwrap_or(path);
         let ripe: Vec<PathBuf> = ripe.into_iter().map(as_known).collect();
         let lists = root.iter().flat_map(|root| ripe.iter().filter(|path| self.tree.may_misname(root, path)));

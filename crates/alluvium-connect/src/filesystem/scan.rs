@@ -60,6 +60,8 @@ pub(crate) struct Scan {
     incomplete: bool,
     /// How often it began again.
     again: u32,
+    /// It looks at what is there ahead of another scan, whose marks it leaves alone, and ends there.
+    ahead: bool,
 }
 
 enum Stage {
@@ -99,7 +101,13 @@ impl Scan {
             unlisted: Vec::new(),
             incomplete: false,
             again: 0,
+            ahead: false,
         }
+    }
+
+    /// One that looks at what is there in the scope while another scan goes on, and finds nothing gone.
+    pub(crate) fn ahead_of_another(scope: Scope) -> Self {
+        Self { ahead: true, ..Self::of(scope, HashSet::new()) }
     }
 
     pub(crate) fn expected(&self) -> Option<u64> {
@@ -142,7 +150,9 @@ impl Scan {
             on_folder: &mut on_folder,
         };
         let listing = walk.list(&self.scope).map_err(broken)?;
-        tree.known.begin_scan();
+        if !self.ahead {
+            tree.known.begin_scan();
+        }
         listing.documents.iter().for_each(|entry| tree.links.note(entry));
         self.alive = tree.known.alive();
         self.listed = listing.documents.len() as u64;
@@ -211,6 +221,9 @@ impl Scan {
         match &mut self.stage {
             Stage::Reading { looker, entries, .. } => {
                 let Some(entry) = entries.next() else {
+                    if self.ahead {
+                        return Ok(Step::End(None));
+                    }
                     self.begin_deleting(tree, batch)?;
                     return Ok(Step::Nothing);
                 };

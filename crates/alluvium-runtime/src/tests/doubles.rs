@@ -36,6 +36,8 @@ use crate::{
 
 /// What the doubles share: what happened, and what holds them back.
 pub(super) struct World {
+    /// Texts whose extraction began, and chunks that were embedded, in order.
+    pub(super) extracted: Mutex<Vec<String>>,
     pub(super) embedded: Mutex<Vec<String>>,
     pub(super) batches: Mutex<Vec<Batch>>,
     pub(super) rooms: Mutex<Vec<Room>>,
@@ -66,6 +68,7 @@ pub(super) struct World {
 impl World {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
+            extracted: Mutex::default(),
             embedded: Mutex::default(),
             batches: Mutex::default(),
             rooms: Mutex::default(),
@@ -363,6 +366,7 @@ impl Extractor for Text {
     async fn extract(&self, request: ExtractRequest) -> Result<Extracted, ExtractError> {
         self.0.extracting.fetch_add(1, Ordering::SeqCst);
         let text = String::from_utf8(request.bytes).unwrap();
+        self.0.extracted.lock().unwrap().push(text.clone());
         for _ in text.matches("linger") {
             tokio::task::yield_now().await;
         }

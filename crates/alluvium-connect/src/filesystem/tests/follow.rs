@@ -462,3 +462,58 @@ async fn a_misnamed_list_hides_while_it_is_there() {
     follower.says(&["b/c.md acl"]).await;
     assert_eq!(follower.held["b/c.md"].1, Some(acl("default").hash()));
 }
+
+/// Waits until a save was heard and left alone for long enough.
+async fn until_ripe(follower: &Follower) {
+    let deadline = Instant::now() + DEADLINE;
+    while follower
+        .source
+        .heard
+        .dirty()
+        .ahead_at(Duration::from_millis(40))
+        .is_none_or(|at| at > tokio::time::Instant::now())
+    {
+        assert!(Instant::now() < deadline, "the save is not heard");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_save_during_a_scan_is_said_within_two_batches() {
+    let mut world = many(40);
+    world.room.changes = 1;
+    let mut follower = Follower::new(&world, Duration::from_secs(3600));
+    follower.until("the scan has begun", |f| f.said.len() == 1).await;
+    for saved in ["d39/f.md", "new.md"] {
+        world.write(saved, "saved");
+        until_ripe(&follower).await;
+        let before = follower.said.len();
+        follower.until(saved, |f| f.said.contains(&format!("{saved} upsert"))).await;
+        assert!(follower.said.len() <= before + 2, "{:?}", follower.said);
+    }
+    assert!(follower.positions.is_empty(), "the scan goes on");
+    world.remove("new.md");
+    follower.until("the scan's end", |f| !f.positions.is_empty()).await;
+    follower.until("the end of what is gone", |f| f.said.iter().any(|s| s == "new.md delete")).await;
+    assert_eq!(follower.said.len(), 42, "each is said once: {:?}", follower.said);
+    assert_eq!((follower.held.len(), follower.braked), (40, 0));
+}
+
+#[tokio::test]
+async fn a_save_is_said_while_there_is_no_room_for_a_scan() {
+    let mut world = many(40);
+    world.room.changes = 1;
+    let mut follower = Follower::new(&world, Duration::from_secs(3600));
+    follower.until("the scan has begun", |f| f.said.len() == 1).await;
+    let nothing =
+        tokio::time::timeout(Duration::from_millis(20), follower.source.next_live(world.room)).await;
+    assert!(nothing.is_err(), "the scan is not live");
+    world.write("new.md", "new");
+    let live = tokio::time::timeout(DEADLINE, follower.source.next_live(world.room)).await;
+    let live = live.unwrap().unwrap().unwrap();
+    assert!(live.live && live.changes.len() == 1);
+    follower.take(live);
+    assert_eq!(follower.said[1], "new.md upsert");
+    follower.until("the scan's end", |f| !f.positions.is_empty()).await;
+    assert_eq!(follower.held.len(), 41);
+}
