@@ -1,6 +1,8 @@
 //! The consumer of librdkafka: how it is made, what it says, and what the group tells it.
 
 use std::collections::VecDeque;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +23,24 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// How many words of librdkafka are heard before an error says why no broker answered.
 const WORDS: usize = 100;
 
-pub(crate) type Consumer = BaseConsumer<Context>;
+/// A consumer of librdkafka. Dropping it leaves the group and waits for the brokers' word on that, so that
+/// no thread of the runtime may drop one.
+pub(crate) struct Consumer(BaseConsumer<Context>);
+
+impl Deref for Consumer {
+    type Target = BaseConsumer<Context>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Drop for Consumer {
+    /// Before the drop of what is within, which closes the consumer and polls until it is closed.
+    fn drop(&mut self) {
+        self.0.context().end();
+    }
+}
 
 /// Partitions, by topic and number.
 pub(crate) type Partitions = Vec<(String, i32)>;
@@ -41,6 +60,38 @@ pub(crate) struct Context {
     decisions: Mutex<VecDeque<Decision>>,
     /// Why librdkafka last failed to reach a broker.
     trouble: Mutex<Option<String>>,
+    life: Life,
+}
+
+/// Whether the group may be answered.
+///
+/// librdkafka waits without limit for the group to take an answer, and a group that has ended takes none:
+/// it drops what still comes. A group that is being closed takes any answer as leave to end, also that to a
+/// question from before, and what it asked meanwhile is still in the queue. So it gets one answer, which it
+/// waits for, and no other.
+#[derive(Debug, Default)]
+struct Life(AtomicU8);
+
+impl Life {
+    const LIVES: u8 = 0;
+    const ENDS: u8 = 1;
+    const HAS_ANSWERED: u8 = 2;
+
+    fn end(&self) {
+        // Not backwards.
+        self.0.fetch_max(Self::ENDS, Ordering::SeqCst);
+    }
+
+    fn is_ending(&self) -> bool {
+        self.0.load(Ordering::SeqCst) != Self::LIVES
+    }
+
+    /// Whether this answer may be given.
+    fn may_answer(&self) -> bool {
+        let last =
+            self.0.compare_exchange(Self::ENDS, Self::HAS_ANSWERED, Ordering::SeqCst, Ordering::SeqCst);
+        last != Err(Self::HAS_ANSWERED)
+    }
 }
 
 impl Context {
@@ -55,6 +106,11 @@ impl Context {
     /// A broker answers: what was wrong before is over.
     pub(crate) fn forget_trouble(&self) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The consumer is about to be closed.
+    fn end(&self) {
+        self.life.end();
     }
 
     fn note(&self, decision: Decision) {
@@ -107,6 +163,17 @@ impl ConsumerContext for Context {
         what: RDKafkaRespErr,
         partitions: &mut TopicPartitionList,
     ) {
+        if consumer.closed() || !self.life.may_answer() {
+            tracing::debug!("the group is left without another answer");
+            return;
+        }
+        if self.life.is_ending() {
+            // Whatever is said now takes everything away.
+            if let Err(error) = consumer.incremental_unassign(&TopicPartitionList::new()) {
+                tracing::debug!(%error, "the group can't be told that its member goes");
+            }
+            return;
+        }
         let named: Partitions =
             partitions.elements().iter().map(|p| (p.topic().to_owned(), p.partition())).collect();
         let (answered, decision) = match what {
@@ -133,7 +200,10 @@ impl ConsumerContext for Context {
 }
 
 /// Those of the partitions that are being fetched.
-pub(crate) fn taken(consumer: &Consumer, partitions: &Partitions) -> KafkaResult<TopicPartitionList> {
+pub(crate) fn taken(
+    consumer: &BaseConsumer<Context>,
+    partitions: &Partitions,
+) -> KafkaResult<TopicPartitionList> {
     let fetched = consumer.assignment()?;
     let is_fetched = |(topic, number): &&(String, i32)| fetched.find_partition(topic, *number).is_some();
     list(partitions.iter().filter(is_fetched).cloned().collect(), |_, _| Offset::Invalid)
@@ -159,7 +229,7 @@ pub(crate) fn offset(at: u64) -> Offset {
 /// Makes a consumer. Nothing is connected yet.
 pub(crate) fn consumer(spec: &KafkaSpec, mode: KafkaMode) -> Result<Consumer, SourceError> {
     let made = spec.config(mode).create_with_context(Context::default());
-    made.map_err(|error| spec.broken(not_made("consumer", &error)))
+    made.map(Consumer).map_err(|error| spec.broken(not_made("consumer", &error)))
 }
 
 /// Why there is no client.
@@ -254,4 +324,20 @@ fn no_answer(consumer: &Consumer, spec: &KafkaSpec, error: &KafkaError) -> Sourc
     }
     let trouble = consumer.context().trouble().map(|said| format!("; {said}")).unwrap_or_default();
     spec.unavailable(format!("no answer from {}: {why}{trouble}", spec.connection.brokers.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_that_is_left_gets_one_answer_more() {
+        let life = Life::default();
+        assert!((0..3).all(|_| life.may_answer() && !life.is_ending()));
+        life.end();
+        assert!(life.is_ending() && life.may_answer());
+        assert!((0..3).all(|_| !life.may_answer()));
+        life.end();
+        assert!(!life.may_answer(), "and none after that");
+    }
 }

@@ -18,6 +18,8 @@
 //!   after it, the versions of its documents say so, and the checkpoint goes on from where it ends.
 //! - No thread of the runtime ever waits for a broker: one thread a source does, and it polls for messages
 //!   only while it is asked for some. What librdkafka fetches ahead is bounded in bytes.
+//! - A consumer that is closed answers its group once more and never again, and nobody waits for a worker's
+//!   end without limit (`client::Life`, `life`).
 
 mod again;
 mod backfill;
@@ -28,6 +30,7 @@ mod dead_letters;
 mod fetch;
 mod headers;
 mod intake;
+mod life;
 mod log;
 mod mirror;
 mod prepared;

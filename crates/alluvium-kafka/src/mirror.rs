@@ -1,13 +1,12 @@
 //! The group's committed offsets, as a mirror of what is published.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use alluvium_core::checkpoint::CheckpointDelta;
 use alluvium_core::source::Acknowledge;
 
-use crate::worker::Request;
+use crate::life::Life;
 
 /// What was published and not yet committed: partitions' names in the checkpoint, and positions.
 #[derive(Debug, Default)]
@@ -27,7 +26,7 @@ impl Mirror {
 /// Passes on what is published. While it lives, so does the worker, to commit it.
 pub(crate) struct Published {
     pub(crate) mirror: Arc<Mirror>,
-    pub(crate) _worker: SyncSender<Request>,
+    pub(crate) _worker: Arc<Life>,
 }
 
 impl Acknowledge for Published {

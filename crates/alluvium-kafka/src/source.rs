@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 
 use alluvium_connect::event::Again;
 use alluvium_core::clock::Clock;
@@ -11,6 +11,7 @@ use alluvium_core::source::{Acknowledge, Room, Source, SourceBatch, SourceError}
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
+use crate::life::Life;
 use crate::mirror::{Mirror, Published};
 use crate::settings::{KafkaMode, KafkaSpec};
 use crate::worker::{Answer, Request, Worker};
@@ -18,7 +19,7 @@ use crate::worker::{Answer, Request, Worker};
 /// Topics of change events.
 pub struct KafkaSource {
     name: SourceName,
-    worker: SyncSender<Request>,
+    worker: Arc<Life>,
     /// What was asked and not yet answered: a dropped call leaves its answer to the next one.
     asked: Option<oneshot::Receiver<Answer>>,
     mirror: Arc<Mirror>,
@@ -29,7 +30,7 @@ pub struct KafkaSource {
 impl KafkaSource {
     /// Reads from where `partitions` are, the source's positions in the checkpoint; events that are wanted
     /// `again` come first. Nothing is waited for: who does not answer is met with the first batch. Must be
-    /// called within a tokio runtime, whose end waits for the worker.
+    /// called within a tokio runtime, whose end waits a while for the worker.
     pub fn new(
         spec: KafkaSpec,
         mode: KafkaMode,
@@ -41,8 +42,9 @@ impl KafkaSource {
         let worker = Worker::new(spec, mode, partitions, again, Arc::clone(&mirror), clock)?;
         // One question at a time is asked.
         let (asking, questions) = sync_channel(1);
-        tokio::task::spawn_blocking(move || worker.run(&questions));
-        Ok(Self { name, worker: asking, asked: None, mirror, seen: 0, ended: false })
+        let broken = |message| SourceError::Broken { source_name: name.to_string(), message };
+        let worker = Life::start(&name, asking, move || worker.run(&questions)).map_err(broken)?;
+        Ok(Self { name, worker, asked: None, mirror, seen: 0, ended: false })
     }
 
     fn worker_is_gone(&self) -> SourceError {
@@ -63,7 +65,7 @@ impl Source for KafkaSource {
         }
         if self.asked.is_none() {
             let (reply, asked) = oneshot::channel();
-            self.worker.try_send(Request { room, reply }).map_err(|_| self.worker_is_gone())?;
+            self.worker.ask(Request { room, reply }).map_err(|_| self.worker_is_gone())?;
             self.asked = Some(asked);
         }
         let Some(asked) = &mut self.asked else { return Err(self.worker_is_gone()) };
@@ -80,6 +82,6 @@ impl Source for KafkaSource {
     }
 
     fn acknowledge(&self) -> Option<Arc<dyn Acknowledge>> {
-        Some(Arc::new(Published { mirror: Arc::clone(&self.mirror), _worker: self.worker.clone() }))
+        Some(Arc::new(Published { mirror: Arc::clone(&self.mirror), _worker: Arc::clone(&self.worker) }))
     }
 }

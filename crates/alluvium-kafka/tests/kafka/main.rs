@@ -4,6 +4,7 @@
 #[path = "../../../../tests/harness/broker.rs"]
 #[allow(dead_code, reason = "the tests of the program use it, too, and other parts of it")]
 mod broker;
+mod end_of_life;
 mod group;
 mod lost;
 mod reading;
