@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use alluvium_connect::event::{Columns, EventFormat, EventRules, EventTypes, Message};
+use alluvium_connect::event::{Columns, EventFormat, EventRules, EventTypes, Message, Unavailable};
 use alluvium_core::access::Acl;
 use alluvium_core::change::{AccessChange, ContentChange, DocumentChange};
 use alluvium_core::id::SourceName;
@@ -146,6 +146,7 @@ fn row_changes() {
         uri: named("link"),
         readers: named("readers"),
         metadata: vec!["team".to_owned()],
+        unavailable: Unavailable::default(),
     };
     let upsert = "7: text/plain \"Thirty days a year.\" Log 1, for group:staff";
     let delete = "7: deleted Log 1, unsaid, default";
@@ -252,7 +253,7 @@ fn the_schemas_refuse_what_is_none_of_theirs() {
             json!({ "op": "c", "after": { "id": 1 } }),
             vec![
                 json!({ "op": "t", "source": {} }),
-                json!({ "op": "d", "after": { "id": 1 } }),
+                json!({ "op": "d", "before": 7 }),
                 json!({ "schema": {}, "payload": { "op": "c", "after": null } }),
                 json!({ "schema": {}, "payload": 7 }),
                 json!([]),

@@ -7,9 +7,11 @@ use crate::reader::{Reader, Text};
 use crate::units::Reason;
 use crate::value::Value;
 
-const COLUMNS: &[&str] = &["id", "text", "media_type", "title", "uri", "readers", "metadata"];
+const COLUMNS: &[&str] =
+    &["id", "text", "media_type", "title", "uri", "readers", "metadata", "unavailable_value"];
 
 const COLUMN: &str = "the name of a column";
+const UNAVAILABLE: &str = "the connector's unavailable.value.placeholder";
 const MEDIA_TYPE: &str = "\"text/plain\", \"text/markdown\" or \"text/html\"";
 
 /// `[source.columns]`
@@ -29,6 +31,9 @@ pub struct ColumnSettings {
     pub readers: Option<Value<String>>,
     /// Become metadata.
     pub metadata: Vec<Value<String>>,
+    /// What the connector writes for a column that was not logged, where that is not Debezium's default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unavailable_value: Option<Value<String>>,
 }
 
 pub(crate) fn parse_columns(source: &Reader<'_>) -> Result<ColumnSettings, ConfigError> {
@@ -46,6 +51,10 @@ pub(crate) fn parse_columns(source: &Reader<'_>) -> Result<ColumnSettings, Confi
         title: optional("title")?,
         uri: optional("uri")?,
         readers: optional("readers")?,
+        unavailable_value: reader
+            .text("unavailable_value", UNAVAILABLE)?
+            .map(|text| text.parse(column))
+            .transpose()?,
         metadata: metadata
             .into_iter()
             .map(|text: Text<'_>| text.parse(metadata_column))

@@ -53,6 +53,7 @@ pub(crate) const KAFKA: &[&str] = &[
     "tls",
     "sasl",
     "properties",
+    "on_unreadable",
 ];
 
 const TOPIC: &str = "the name of a topic, of letters, digits, '-', '_' and '.'";

@@ -39,7 +39,7 @@ pub use kafka::{
     PreparedSettings, RegistrySettings, SaslMechanism, SaslSettings, TlsSettings,
 };
 pub use schema::json_schema;
-pub use source::{FilesystemSettings, JsonlInput, JsonlSettings, SourceKind, SourceSpec};
+pub use source::{FilesystemSettings, JsonlInput, JsonlSettings, OnUnreadable, SourceKind, SourceSpec};
 pub use spec::{
     ChunkSpec, CommitSpec, Durability, EmbedSpec, ExtractSpec, IndexSpec, ModelSpec, PdfEngine, PipelineSpec,
     RunSpec,

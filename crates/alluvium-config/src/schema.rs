@@ -232,6 +232,10 @@ shape! {
         max_file_size: Option<String>,
         /// Pairs to filter by, of every document.
         metadata: Option<Metadata>,
+        /// What becomes of a document whose new content can't be read: its last good version stays, or nothing
+        /// of it is served.
+        #[schemars(extend("default" = "keep"), regex(pattern = r"^(keep|hide)$|\$"))]
+        on_unreadable: Option<String>,
     }
 }
 
@@ -265,6 +269,10 @@ shape! {
         /// Longer lines are quarantined.
         #[schemars(extend("default" = "64MiB"), regex(pattern = r"^[0-9]+([KMGT]iB|[kKMGT]?B)$|\$"))]
         max_event_size: Option<String>,
+        /// What becomes of a document whose new content can't be read: its last good version stays, or nothing
+        /// of it is served.
+        #[schemars(extend("default" = "keep"), regex(pattern = r"^(keep|hide)$|\$"))]
+        on_unreadable: Option<String>,
     }
 }
 
@@ -329,6 +337,10 @@ shape! {
         sasl: Option<Box<Sasl>>,
         /// Further properties of librdkafka.
         properties: Option<Properties>,
+        /// What becomes of a document whose new content can't be read: its last good version stays, or nothing
+        /// of it is served.
+        #[schemars(extend("default" = "keep"), regex(pattern = r"^(keep|hide)$|\$"))]
+        on_unreadable: Option<String>,
     }
 }
 
@@ -487,6 +499,10 @@ shape! {
         /// Columns that become pairs to filter by.
         #[schemars(extend("default" = []), inner(regex(pattern = r"^[^=\p{Cc}]+$")))]
         metadata: Option<Vec<String>>,
+        /// What the connector writes for a large column that an update left alone, its
+        /// `unavailable.value.placeholder`.
+        #[schemars(extend("default" = "__debezium_unavailable_value"), length(min = 1))]
+        unavailable_value: Option<String>,
     }
 }
 

@@ -27,9 +27,18 @@ pub(crate) const FILESYSTEM: &[&str] = &[
     "default_acl",
     "max_file_size",
     "metadata",
+    "on_unreadable",
 ];
-pub(crate) const JSONL: &[&str] =
-    &["name", "type", "path", "default_acl", "content_roots", "content_bucket", "max_event_size"];
+pub(crate) const JSONL: &[&str] = &[
+    "name",
+    "type",
+    "path",
+    "default_acl",
+    "content_roots",
+    "content_bucket",
+    "max_event_size",
+    "on_unreadable",
+];
 pub(crate) const ACL: &[&str] = &["readers", "denied", "tenant", "classification"];
 
 const NAME: &str = "a name that no other source has, of letters, digits, '-', '_' and '.'";
@@ -37,6 +46,7 @@ const TYPE: &str = "a supported type of source: \"filesystem\", \"jsonl\" or \"k
 const ROOT: &str = "the folder that holds the documents";
 const EVENTS: &str = "a file of change events, or \"-\" for standard input";
 const CONTENT_ROOT: &str = "a folder that events may take content from";
+const ON_UNREADABLE: &str = "\"keep\" or \"hide\"";
 const METADATA: &str = "a text without control characters";
 const PRINCIPAL: &str = "a principal such as \"group:staff\"";
 
@@ -47,6 +57,31 @@ pub struct SourceSpec {
     pub name: Value<SourceName>,
     /// What it reads.
     pub kind: SourceKind,
+    /// What becomes of a document whose new content is there and can't be read.
+    #[serde(skip_serializing_if = "OnUnreadable::is_keep")]
+    pub on_unreadable: OnUnreadable,
+}
+
+/// What becomes of a document whose new content is there and can't be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnreadable {
+    /// Its last good version stays in service.
+    Keep,
+    /// Nothing of it is served until it can be read again.
+    Hide,
+}
+
+impl OnUnreadable {
+    fn is_keep(&self) -> bool {
+        *self == Self::Keep
+    }
+}
+
+fn parse_on_unreadable(reader: &Reader<'_>) -> Result<OnUnreadable, ConfigError> {
+    let words = [("keep", OnUnreadable::Keep), ("hide", OnUnreadable::Hide)];
+    let given = reader.text("on_unreadable", ON_UNREADABLE)?.map(|text| text.word(&words)).transpose()?;
+    Ok(given.unwrap_or(OnUnreadable::Keep))
 }
 
 /// The types of sources.
@@ -144,7 +179,8 @@ pub(crate) fn parse_sources(top: &Reader<'_>, folder: &Path) -> Result<Vec<Sourc
             let expected = "a file of change events; only one source can read standard input".to_owned();
             return Err(reader.error("path", Problem::Wrong { expected, found, nearest: None }));
         }
-        sources.push(SourceSpec { name, kind });
+        let on_unreadable = parse_on_unreadable(&reader)?;
+        sources.push(SourceSpec { name, kind, on_unreadable });
     }
     Ok(sources)
 }

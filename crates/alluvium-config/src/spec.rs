@@ -1,6 +1,7 @@
 //! A pipeline, parsed and validated. Defaults are filled in, units are numbers, paths are joined to the
 //! folder of the file.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use serde::Serialize;
 use crate::error::{ConfigError, Problem};
 use crate::kafka::PreparedSettings;
 use crate::places::Places;
-use crate::source::SourceSpec;
+use crate::source::{OnUnreadable, SourceSpec};
 use crate::value::Value;
 
 /// A pipeline file, ready to build from.
@@ -159,6 +160,12 @@ impl PipelineSpec {
     /// line; where the file leaves the key out, at the line of its table.
     pub fn at_key(&self, key: &str, message: impl Into<String>) -> ConfigError {
         self.places.error(key, Problem::Rejected(message.into()))
+    }
+
+    /// The names of sources that want nothing served of documents whose new content can't be read.
+    pub fn hide_unreadable(&self) -> HashSet<String> {
+        let hides = self.sources.iter().filter(|source| source.on_unreadable == OnUnreadable::Hide);
+        hides.map(|source| source.name.as_str().to_owned()).collect()
     }
 
     /// The source of that name.

@@ -8,7 +8,7 @@ use crate::chunk::Chunk;
 use crate::extract::{Component, Extracted};
 use crate::hash::Sha256;
 use crate::id::DocId;
-use crate::quarantine::Refusal;
+use crate::quarantine::{Cause, Refusal, Stage};
 use crate::version::Version;
 
 /// The state of a document's content in a generation.
@@ -19,7 +19,7 @@ pub enum DocumentState {
     Indexed,
     /// It is gone; the row remembers its version.
     Deleted,
-    /// It never had good content: nothing of it is served.
+    /// It never had good content, or its source took that back: nothing of it is served.
     Quarantined,
 }
 
@@ -67,6 +67,8 @@ pub enum PreparedContent {
     },
     /// The content was refused.
     Refused(Box<RefusedContent>),
+    /// The source says what is new around a text that it left as it was.
+    Kept(Box<KeptContent>),
 }
 
 impl PreparedContent {
@@ -77,6 +79,7 @@ impl PreparedContent {
             Self::Indexed(content) => Some(&content.version),
             Self::Deleted { version } => Some(version),
             Self::Refused(content) => Some(&content.version),
+            Self::Kept(content) => Some(&content.version),
         }
     }
 
@@ -133,6 +136,57 @@ pub struct PreparedChunk {
     pub reused: bool,
 }
 
+/// What a change says of a document whose text it leaves as it was. It is good only where the text is there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeptContent {
+    /// The version of the change.
+    pub version: Version,
+    /// The title, where the change says one.
+    pub title: Option<String>,
+    /// Where a person finds the document, where the change says so.
+    pub uri: Option<String>,
+    /// `key=value` pairs, sorted; all but those of `left`.
+    pub metadata: Vec<String>,
+    /// Keys of which the change says nothing: their pairs stay.
+    pub left: Vec<String>,
+    /// What the change does not hold, for people.
+    pub missing: String,
+}
+
+impl KeptContent {
+    /// The pairs after the change, by those before it.
+    pub fn metadata_over(&self, known: &[String]) -> Vec<String> {
+        let stays = |pair: &&String| {
+            let key = pair.split_once('=').map_or(pair.as_str(), |(key, _)| key);
+            self.left.iter().any(|left| left == key)
+        };
+        let mut pairs: Vec<String> = known.iter().filter(stays).chain(&self.metadata).cloned().collect();
+        pairs.sort_unstable();
+        pairs
+    }
+
+    /// Says what is new of content that this change leaves as it is.
+    pub fn describe(&self, content: &mut IndexedContent) {
+        if let Some(title) = &self.title {
+            content.title.clone_from(title);
+        }
+        if let Some(uri) = &self.uri {
+            content.uri.clone_from(uri);
+        }
+        content.metadata = self.metadata_over(&content.metadata);
+    }
+
+    /// Why it can't be taken where the text is not there.
+    pub fn refusal(&self) -> Refusal {
+        let detail = format!(
+            "{}, and the index holds no text of this document: have the source say the whole row once more, by \
+             a snapshot or by an update of that column",
+            self.missing
+        );
+        Refusal::new(Stage::Guard, Cause::BadEvent, detail)
+    }
+}
+
 /// Content that was refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RefusedContent {
@@ -148,6 +202,19 @@ pub struct RefusedContent {
     pub uri: String,
     /// What the bytes were said to be.
     pub media_type: Option<MediaType>,
+    /// Whether the source wants an earlier version out of service meanwhile.
+    #[serde(default)]
+    pub hide: bool,
+    /// The version in which the source had deleted the document before, in the same batch.
+    #[serde(default)]
+    pub deleted: Option<Version>,
+}
+
+impl RefusedContent {
+    /// Whether no earlier version is served any more: the source holds nothing to say, or says so.
+    pub fn withdraws(&self) -> bool {
+        self.hide || self.refusal.cause == Cause::Empty
+    }
 }
 
 /// What a source needs to know of a document to tell whether it changed.

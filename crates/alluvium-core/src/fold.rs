@@ -8,6 +8,7 @@ use crate::change::AccessChange;
 use crate::document::{Prepared, PreparedContent};
 use crate::guard::conflict;
 use crate::quarantine::{Refusal, Stage};
+use crate::version::Version;
 
 /// A batch with one change a document.
 #[derive(Debug, Default)]
@@ -45,12 +46,40 @@ enum Winner {
     EarlierAgainst(Refusal),
     /// The later one, and the earlier one stays refused.
     LaterBeside(Refusal),
+    /// The earlier one, with what the later one says around its text.
+    Described,
+    /// The later one, with what the earlier one says around its text.
+    LaterDescribed,
+    /// The later one, which takes nothing back of the deletion before it.
+    LaterAfterDeletion(Version),
 }
 
 fn merge(earlier: &mut Prepared, mut later: Prepared, refused: &mut Vec<(Prepared, Refusal)>) {
     match content_winner(&later.content, &earlier.content) {
         Winner::Earlier => {}
         Winner::EarlierAgainst(refusal) => refused.push((content_of(&mut later), refusal)),
+        Winner::Described => {
+            if let (PreparedContent::Indexed(content), PreparedContent::Kept(kept)) =
+                (&mut earlier.content, &later.content)
+            {
+                kept.describe(content);
+            }
+        }
+        Winner::LaterDescribed => {
+            let kept = std::mem::replace(&mut earlier.content, content_of(&mut later).content);
+            if let (PreparedContent::Indexed(content), PreparedContent::Kept(kept)) =
+                (&mut earlier.content, &kept)
+            {
+                kept.describe(content);
+            }
+        }
+        Winner::LaterAfterDeletion(version) => {
+            let Prepared { content, origin, .. } = content_of(&mut later);
+            (earlier.content, earlier.origin) = (content, origin);
+            if let PreparedContent::Refused(refused) = &mut earlier.content {
+                refused.deleted = Some(version);
+            }
+        }
         winner => {
             if let Winner::LaterBeside(refusal) = winner {
                 refused.push((content_of(earlier), refusal));
@@ -72,6 +101,9 @@ fn merge(earlier: &mut Prepared, mut later: Prepared, refused: &mut Vec<(Prepare
 
 /// Whether content that goes on makes good for content that was refused before it.
 fn mends(content: &PreparedContent, refused: &PreparedContent) -> bool {
+    if matches!(content, PreparedContent::Kept(_)) {
+        return false;
+    }
     let versions = content.version().zip(refused.version());
     versions.is_some_and(|(version, refused)| version.order(refused) != Some(Ordering::Less))
 }
@@ -87,17 +119,41 @@ fn content_of(change: &mut Prepared) -> Prepared {
 }
 
 fn content_winner(later: &PreparedContent, earlier: &PreparedContent) -> Winner {
-    use PreparedContent::{Deleted, Indexed, Refused};
+    use PreparedContent::{Deleted, Indexed, Kept, Refused};
     let (Some(l), Some(e)) = (later.version(), earlier.version()) else {
         return if later.version().is_some() { Winner::Later } else { Winner::Earlier };
     };
     match (l.order(e), later, earlier) {
-        // A refusal takes nothing out of service, so it stands in the way of no content.
-        (Some(Ordering::Less), Indexed(_) | Deleted { .. }, Refused(r)) => {
+        // What leaves the text as it was goes with the text, and not without one.
+        (Some(Ordering::Less), Indexed(_), Kept(_)) => Winner::LaterDescribed,
+        (Some(Ordering::Less), Deleted { .. } | Refused(_), Kept(k)) => Winner::LaterBeside(k.refusal()),
+        (Some(Ordering::Less), Kept(_), _) => Winner::Earlier,
+        (_, Kept(_), Indexed(_)) => Winner::Described,
+        (_, Kept(k), Deleted { .. } | Refused(_)) => Winner::EarlierAgainst(k.refusal()),
+        // A refusal takes nothing out of service, so it stands in the way of no content, unless the source
+        // has nothing to say any more.
+        (Some(Ordering::Less), Indexed(_) | Deleted { .. }, Refused(r)) if !r.withdraws() => {
+            Winner::LaterBeside(r.refusal.clone())
+        }
+        (Some(Ordering::Less), Refused(withdrawn), Refused(r)) if withdrawn.withdraws() && !r.withdraws() => {
             Winner::LaterBeside(r.refusal.clone())
         }
         (Some(Ordering::Less), ..) => Winner::Earlier,
-        (_, Refused(r), Indexed(_) | Deleted { .. }) => Winner::EarlierAgainst(r.refusal.clone()),
+        (_, Refused(r), Indexed(_) | Deleted { .. }) if !r.withdraws() => {
+            Winner::EarlierAgainst(r.refusal.clone())
+        }
+        (_, Refused(r), Refused(withdrawn)) if withdrawn.withdraws() && !r.withdraws() => {
+            Winner::EarlierAgainst(r.refusal.clone())
+        }
+        (Some(Ordering::Equal), Refused(a), Indexed(b))
+            if a.content_hash.as_ref() != Some(&b.content_hash) =>
+        {
+            Winner::EarlierAgainst(conflict(Stage::Guard, l))
+        }
+        // The deletion has this very version: the other came before it.
+        (Some(Ordering::Equal), Refused(_), Deleted { .. }) => Winner::Earlier,
+        (_, Refused(_), Deleted { version }) => Winner::LaterAfterDeletion(version.clone()),
+        (_, Refused(_), Refused(r)) => r.deleted.clone().map_or(Winner::Later, Winner::LaterAfterDeletion),
         (Some(Ordering::Equal), Indexed(a), Indexed(b)) if a.content_hash != b.content_hash => {
             Winner::EarlierAgainst(conflict(Stage::Guard, l))
         }
@@ -124,14 +180,15 @@ fn access_winner(later: &AccessChange, earlier: &AccessChange) -> Winner {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::indexing_slicing, clippy::panic)]
     use super::*;
     use crate::access::Acl;
     use crate::change::Origin;
-    use crate::document::RefusedContent;
+    use crate::document::{KeptContent, RefusedContent};
     use crate::hash::Sha256;
     use crate::id::DocId;
     use crate::quarantine::Cause;
-    use crate::version::{Version, VersionKind};
+    use crate::version::VersionKind;
 
     fn v(value: u64) -> Version {
         Version { incarnation: String::new(), kind: VersionKind::Producer, value }
@@ -171,6 +228,8 @@ mod tests {
             pipeline_fingerprint: Sha256::of("p"),
             uri: String::new(),
             media_type: None,
+            hide: false,
+            deleted: None,
         }));
         Prepared { content, ..delete(id, 0) }
     }
@@ -205,5 +264,42 @@ mod tests {
         assert_eq!(folded.changes.first().map(|c| c.access.clone()), Some(declared("g")));
         let refused: Vec<_> = folded.refused.iter().map(|(c, r)| (c.access.clone(), r.cause)).collect();
         assert_eq!(refused, [(declared("h"), Cause::VersionConflict)]);
+    }
+
+    fn empty(id: &str, value: u64) -> Prepared {
+        let Prepared { content: PreparedContent::Refused(refused), .. } = refuse(id, value) else {
+            unreachable!()
+        };
+        let refusal = Refusal::new(Stage::Extract, Cause::Empty, "x");
+        let content = PreparedContent::Refused(Box::new(RefusedContent { refusal, ..*refused }));
+        Prepared { content, ..delete(id, 0) }
+    }
+
+    #[test]
+    fn what_has_nothing_to_say_any_more_counts_as_content() {
+        assert_eq!(outcome(vec![delete("s/a", 1), empty("s/a", 2)]), (Some(2), vec![]));
+        assert_eq!(outcome(vec![empty("s/a", 2), delete("s/a", 1)]), (Some(2), vec![]), "it is stale");
+        assert_eq!(outcome(vec![empty("s/a", 1), refuse("s/a", 2)]), (Some(1), vec![2]));
+        assert_eq!(outcome(vec![refuse("s/a", 2), empty("s/a", 1)]), (Some(1), vec![2]));
+        assert_eq!(outcome(vec![delete("s/a", 2), empty("s/a", 2)]), (Some(2), vec![]), "the deletion");
+        let folded = fold(vec![delete("s/a", 1), empty("s/a", 2)]);
+        let PreparedContent::Refused(refused) = &folded.changes[0].content else { panic!() };
+        assert_eq!(refused.deleted, Some(v(1)), "the deletion is not forgotten");
+    }
+
+    fn keep(id: &str, value: u64) -> Prepared {
+        let (metadata, left, missing) = (vec![], vec![], String::new());
+        let kept = KeptContent { version: v(value), title: None, uri: None, metadata, left, missing };
+        Prepared { content: PreparedContent::Kept(Box::new(kept)), ..delete(id, 0) }
+    }
+
+    #[test]
+    fn what_leaves_a_text_as_it_was_never_stands_in_for_one() {
+        assert_eq!(outcome(vec![delete("s/a", 1), keep("s/a", 2)]), (Some(1), vec![2]));
+        assert_eq!(outcome(vec![refuse("s/a", 1), keep("s/a", 2)]), (Some(1), vec![2]));
+        assert_eq!(outcome(vec![keep("s/a", 2), delete("s/a", 1)]), (Some(1), vec![2]));
+        assert_eq!(outcome(vec![keep("s/a", 1), delete("s/a", 2)]), (Some(2), vec![]));
+        assert_eq!(outcome(vec![keep("s/a", 1), keep("s/a", 2)]), (Some(2), vec![]));
+        assert_eq!(outcome(vec![keep("s/a", 2), keep("s/a", 1)]), (Some(2), vec![]));
     }
 }

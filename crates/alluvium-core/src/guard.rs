@@ -11,6 +11,9 @@
 //! | newer | touch (the version moves), or applied | applied |
 //! | no order | unchanged, or applied | applied |
 //!
+//! Content that is refused leaves what is served as it is, unless the source has nothing to say any more: then
+//! it is withdrawn, and its version stands in the way of older ones as that of good content does.
+//!
 //! An erased id refuses everything. An access list that can't be read has a version, too, and no hash: over
 //! an older list it hides the document, and gives way to a list of its own version.
 
@@ -18,7 +21,7 @@ use std::cmp::Ordering;
 
 use crate::access::Acl;
 use crate::change::AccessChange;
-use crate::document::{DocumentState, Prepared, PreparedContent};
+use crate::document::{DocumentState, KeptContent, Prepared, PreparedContent, RefusedContent};
 use crate::hash::Sha256;
 use crate::policy::Policy;
 use crate::quarantine::{Cause, Refusal, Stage};
@@ -56,6 +59,8 @@ pub struct KnownContent {
     pub pipeline_fingerprint: Sha256,
     /// Its state.
     pub state: DocumentState,
+    /// Nothing is served since this version, because its source says nothing any more.
+    pub withdrawn: bool,
 }
 
 /// The verdict on the content half.
@@ -71,6 +76,10 @@ pub enum ContentVerdict {
     Delete,
     /// Quarantine the change; what is served stays.
     Refuse(Refusal),
+    /// Quarantine the change, and serve nothing of the document any more.
+    Withdraw(Refusal),
+    /// Only what is said around its text changes.
+    Describe,
     /// It is there already.
     Unchanged,
     /// A newer one is there.
@@ -118,10 +127,45 @@ pub fn judge_content(known: &Known, content: &PreparedContent) -> ContentVerdict
         PreparedContent::Indexed(c) => {
             judge_upsert(known, &c.version, &c.content_hash, &c.pipeline_fingerprint)
         }
-        PreparedContent::Refused(r) => match order_to_known(known, &r.version) {
-            Some(Ordering::Less) => ContentVerdict::Stale,
-            _ => ContentVerdict::Refuse(r.refusal.clone()),
-        },
+        PreparedContent::Refused(r) => judge_refused(known, r),
+        PreparedContent::Kept(kept) => judge_kept(known, kept),
+    }
+}
+
+fn judge_refused(known: &Known, refused: &RefusedContent) -> ContentVerdict {
+    let order = order_to_known(known, &refused.version);
+    let same_version = order == Some(Ordering::Equal);
+    match known.content.as_ref().map(|content| (content.state, content)) {
+        _ if order == Some(Ordering::Less) => ContentVerdict::Stale,
+        _ if !refused.withdraws() => ContentVerdict::Refuse(refused.refusal.clone()),
+        Some((DocumentState::Indexed, content)) if same_version && content.hash != refused.content_hash => {
+            ContentVerdict::Refuse(conflict(Stage::Guard, &refused.version))
+        }
+        // Of what is gone only the deletion has this very version: this came before it.
+        _ if is_buried(known, &refused.version) => ContentVerdict::Stale,
+        _ => ContentVerdict::Withdraw(refused.refusal.clone()),
+    }
+}
+
+/// Whether a document is gone that was deleted in this very version.
+fn is_buried(known: &Known, version: &Version) -> bool {
+    let content = known.content.as_ref();
+    if content.is_some_and(|content| content.state == DocumentState::Indexed) {
+        return false;
+    }
+    let row =
+        content.filter(|content| content.state == DocumentState::Deleted).map(|content| &content.version);
+    let tombstone = known.policy.as_ref().and_then(|policy| policy.deleted.as_ref()).map(|t| &t.version);
+    [row, tombstone].into_iter().flatten().any(|deleted| version.order(deleted) == Some(Ordering::Equal))
+}
+
+/// A text that is left as it was has to be there.
+fn judge_kept(known: &Known, kept: &KeptContent) -> ContentVerdict {
+    let indexed = known.content.as_ref().is_some_and(|content| content.state == DocumentState::Indexed);
+    match order_to_known(known, &kept.version) {
+        Some(Ordering::Less) => ContentVerdict::Stale,
+        _ if indexed => ContentVerdict::Describe,
+        _ => ContentVerdict::Refuse(kept.refusal()),
     }
 }
 
@@ -132,8 +176,7 @@ fn judge_upsert(known: &Known, version: &Version, hash: &Sha256, pipeline: &Sha2
     }
     let Some(content) = known.content.as_ref().filter(|c| c.state == DocumentState::Indexed) else {
         // Of what is gone only the deletion has this very version: the upsert came before it.
-        let buried = order == Some(Ordering::Equal);
-        return if buried { ContentVerdict::Stale } else { ContentVerdict::Replace };
+        return if is_buried(known, version) { ContentVerdict::Stale } else { ContentVerdict::Replace };
     };
     let same = content.hash.as_ref() == Some(hash);
     match order {
@@ -157,7 +200,7 @@ fn judge_delete(known: &Known, version: &Version) -> ContentVerdict {
 /// there at an erasure is older than anything that is taken again.
 fn order_to_known(known: &Known, version: &Version) -> Option<Ordering> {
     // A version that was refused is not there, so it stands in the way of no older one.
-    let content = known.content.as_ref().filter(|c| c.state != DocumentState::Quarantined);
+    let content = known.content.as_ref().filter(|c| c.state != DocumentState::Quarantined || c.withdrawn);
     let content = content.map(|c| &c.version);
     let deleted = known.policy.as_ref().and_then(|p| p.deleted.as_ref()).map(|t| &t.version);
     let erased = known.policy.as_ref().and_then(|p| p.erased.as_ref()).map(|e| &e.version);

@@ -33,6 +33,8 @@ pub struct Standing {
     pub rolled_back: bool,
     /// A person wants it to be tried again.
     pub again: bool,
+    /// A person does without it: nothing older is to be served in its place.
+    pub dropped: bool,
 }
 
 impl Index {
@@ -52,6 +54,7 @@ impl Index {
                     .transpose()?,
                 rolled_back: item.cause == Cause::RolledBack.to_string(),
                 again: item.retry_seq.is_some(),
+                dropped: item.dropped && rows::is_of_newer_content(&item.stage, &item.cause),
             });
         }
         Ok(held)

@@ -3,7 +3,8 @@
 //! Invariants of a plan:
 //! - each document appears at most once in each list, so that a commit replaces its rows once;
 //! - chunks of a document are written only with the access list that its policy holds after the plan;
-//! - a refusal leaves chunks as they are, and always leaves a quarantine row;
+//! - a refusal leaves chunks as they are, unless the source has nothing to say any more, and always leaves a
+//!   quarantine row;
 //! - an empty plan means that there is nothing to publish.
 
 use std::cmp::Ordering;
@@ -15,6 +16,7 @@ use alluvium_core::commit::CountsBySource;
 use alluvium_core::document::{DocumentState, Prepared, PreparedContent};
 use alluvium_core::fold::Folded;
 use alluvium_core::guard::{AccessVerdict, ContentVerdict, Known, KnownContent, judge_access, judge_content};
+use alluvium_core::hash::Sha256;
 use alluvium_core::id::DocId;
 use alluvium_core::policy::{Policy, Tombstone};
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
@@ -51,13 +53,37 @@ pub(crate) struct DocumentFacts {
     pub(crate) version: String,
     pub(crate) content_hash: Option<String>,
     pub(crate) pipeline_fingerprint: String,
+    pub(crate) text_hash: Option<String>,
     pub(crate) state: String,
+    pub(crate) metadata: Vec<String>,
 }
 
 impl DocumentFacts {
     /// The names of these columns.
-    pub(crate) const COLUMNS: [&str; 7] =
-        ["doc_id", "uri", "title", "version", "content_hash", "pipeline_fingerprint", "state"];
+    pub(crate) const COLUMNS: [&str; 9] = [
+        "doc_id",
+        "uri",
+        "title",
+        "version",
+        "content_hash",
+        "pipeline_fingerprint",
+        "text_hash",
+        "state",
+        "metadata",
+    ];
+
+    /// Whether its source said that there is nothing to say any more: the row holds the text of that.
+    fn is_withdrawn(&self) -> bool {
+        rows::is_withdrawn(&self.state, self.text_hash.as_deref())
+    }
+}
+
+/// What is said around the text of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Described {
+    pub(crate) title: String,
+    pub(crate) uri: String,
+    pub(crate) metadata: Vec<String>,
 }
 
 /// What the index holds of one document.
@@ -79,6 +105,7 @@ impl Facts {
                 hash: d.content_hash.as_deref().map(|h| rows::hash("documents", h)).transpose()?,
                 pipeline_fingerprint: rows::hash("documents", &d.pipeline_fingerprint)?,
                 state: rows::state("documents", &d.state)?,
+                withdrawn: d.is_withdrawn(),
             }),
         };
         let policy = self.policy.as_ref().map(PolicyRow::policy).transpose()?;
@@ -111,6 +138,8 @@ pub(crate) struct Plan {
     pub(crate) chunks: Vec<ChunkRow>,
     /// Documents whose chunk rows are moved under another access list.
     pub(crate) relist: Vec<(String, Acl)>,
+    /// Documents of which only what is said around their text changes.
+    pub(crate) describe: Vec<(String, Described)>,
     /// Document rows that come, replacing those of their ids.
     pub(crate) documents: Vec<DocumentRow>,
     /// Documents of which only the version moves.
@@ -129,6 +158,7 @@ impl Plan {
         self.remove.is_empty()
             && self.chunks.is_empty()
             && self.relist.is_empty()
+            && self.describe.is_empty()
             && self.documents.is_empty()
             && self.touch.is_empty()
             && self.policies.is_empty()
@@ -233,6 +263,16 @@ impl Planner<'_> {
                 (ContentVerdict::Delete, PreparedContent::Deleted { version }) => {
                     policy.deleted = Some(Tombstone { seq: self.context.seq, version: version.clone() });
                 }
+                (ContentVerdict::Withdraw(_), PreparedContent::Refused(refused)) => {
+                    let deletion = refused.deleted.clone();
+                    let deletion = deletion.filter(|version| {
+                        let deletion = PreparedContent::Deleted { version: version.clone() };
+                        judge_content(&self.known, &deletion) == ContentVerdict::Delete
+                    });
+                    if let Some(version) = deletion {
+                        policy.deleted = Some(Tombstone { seq: self.context.seq, version });
+                    }
+                }
                 _ => {}
             }
         }
@@ -241,7 +281,7 @@ impl Planner<'_> {
 
     fn refusals(&mut self, change: &Prepared, content: &ContentVerdict, access: &AccessVerdict) {
         let content_refusal = match content {
-            ContentVerdict::Refuse(refusal) => Some(refusal),
+            ContentVerdict::Refuse(refusal) | ContentVerdict::Withdraw(refusal) => Some(refusal),
             _ => None,
         };
         let access_refusal = match access {
@@ -324,6 +364,17 @@ impl Planner<'_> {
                 self.refused(&change);
                 self.relist(id, acl);
             }
+            ContentVerdict::Withdraw(_) => self.withdraw(&change),
+            ContentVerdict::Describe => {
+                let described = self.describe(&change);
+                let relisted = self.relist(id, acl);
+                let counts = self.plan.counts.of(&change.doc_id);
+                match (described, relisted) {
+                    (true, _) => counts.indexed += 1,
+                    (false, true) => counts.access += 1,
+                    (false, false) => counts.unchanged += 1,
+                }
+            }
             ContentVerdict::Unsaid => {
                 if self.relist(id, acl) {
                     self.plan.counts.of(&change.doc_id).access += 1;
@@ -366,9 +417,40 @@ impl Planner<'_> {
 
     /// The last good version stays in service; an id without one gets a row that says so.
     fn refused(&mut self, change: &Prepared) {
-        if !self.has_chunks() {
+        let withdrawn = self.known.content.as_ref().is_some_and(|content| content.withdrawn);
+        if !self.has_chunks() && !withdrawn {
             self.plan.documents.push(build::refused_row(change, self.context));
         }
+    }
+
+    /// Nothing of the document is served from now on.
+    fn withdraw(&mut self, change: &Prepared) {
+        if self.has_chunks() {
+            self.plan.remove.push(change.doc_id.as_str().to_owned());
+        }
+        self.plan.documents.push(build::withdrawn_row(change, self.context));
+    }
+
+    /// Says anew what is said around the document's text, if that changes.
+    fn describe(&mut self, change: &Prepared) -> bool {
+        let (PreparedContent::Kept(kept), Some(known)) = (&change.content, &self.facts.document) else {
+            return false;
+        };
+        let before = Described {
+            title: known.title.clone(),
+            uri: known.uri.clone(),
+            metadata: known.metadata.clone(),
+        };
+        let after = Described {
+            title: kept.title.clone().unwrap_or_else(|| before.title.clone()),
+            uri: kept.uri.clone().unwrap_or_else(|| before.uri.clone()),
+            metadata: kept.metadata_over(&before.metadata),
+        };
+        let changed = after != before;
+        if changed {
+            self.plan.describe.push((change.doc_id.as_str().to_owned(), after));
+        }
+        changed
     }
 
     /// Moves the document's chunks under `acl` if that is another list than they have.

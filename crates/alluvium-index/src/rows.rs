@@ -5,6 +5,7 @@ use alluvium_core::document::DocumentState;
 use alluvium_core::hash::Sha256;
 use alluvium_core::ledger::TableRole;
 use alluvium_core::policy::{Erasure, Policy, Tombstone};
+use alluvium_core::quarantine::{Cause, Stage};
 use alluvium_core::version::Version;
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
@@ -97,6 +98,27 @@ pub(crate) struct DocumentRow {
     pub(crate) event_time: Option<i64>,
     pub(crate) modified_at: Option<i64>,
     pub(crate) indexed_at: i64,
+}
+
+impl DocumentRow {
+    /// Whether its source said that there is nothing to say any more.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        is_withdrawn(&self.state, self.text_hash.as_deref())
+    }
+}
+
+/// Whether an item of this stage and cause is of content that its source holds now in place of what is served.
+/// What a rollback holds back is not served by a person's decision, and of two contents of one version the
+/// first is the good one.
+pub(crate) fn is_of_newer_content(stage: &str, cause: &str) -> bool {
+    let others = [Cause::RolledBack, Cause::VersionConflict].map(|cause| cause.to_string());
+    stage != Stage::Access.to_string() && !others.iter().any(|other| other == cause)
+}
+
+/// Whether a row's source said that there is nothing to say any more: the row is that of the empty text. A
+/// refusal that says nothing of a text leaves none.
+pub(crate) fn is_withdrawn(state: &str, text_hash: Option<&str>) -> bool {
+    state == DocumentState::Quarantined.as_str() && text_hash == Some(Sha256::of("").as_str())
 }
 
 /// A row of `policy`.

@@ -29,6 +29,7 @@ mod leg;
 mod moment;
 mod plan;
 mod spellings;
+mod stale;
 mod view;
 mod words;
 
@@ -126,6 +127,7 @@ impl Index {
         if hits.is_empty() {
             keys::check(self, request.principals, request.conditions).await?;
         }
+        self.mark_stale(&mut hits).await?;
         Ok(Found { hits, plan })
     }
 

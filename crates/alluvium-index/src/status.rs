@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::filter::{equals, is_zero};
+use crate::filter::{equals, is_zero, one_of};
 use crate::reader::{Index, open_quarantine};
+use crate::rows::is_of_newer_content;
 
 /// The state of an index.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -51,6 +52,8 @@ pub struct DocumentCounts {
     pub deleted: u64,
     /// With a change that waits in quarantine; its last good version, if any, counts as served too.
     pub quarantined: u64,
+    /// Served in their last good version, while newer content waits in quarantine.
+    pub stale: u64,
 }
 
 /// How far a source has been read.
@@ -71,8 +74,11 @@ impl Index {
     pub async fn status(&self, now: Timestamp) -> Result<Status> {
         let documents = self.tables.get(TableRole::Documents)?;
         let chunks = self.tables.get(TableRole::Chunks)?;
-        let quarantined: HashSet<String> =
-            open_quarantine(&self.tables).await?.into_iter().map(|row| row.doc_id).collect();
+        let waiting = open_quarantine(&self.tables).await?;
+        let newer = waiting.iter().filter(|row| is_of_newer_content(&row.stage, &row.cause));
+        let newer: HashSet<&str> = newer.map(|row| row.doc_id.as_str()).collect();
+        let newer: Vec<&str> = newer.into_iter().collect();
+        let quarantined: HashSet<&str> = waiting.iter().map(|row| row.doc_id.as_str()).collect();
         let versions = chunks.versions().await?;
         Ok(Status {
             live: LiveStatus {
@@ -85,6 +91,14 @@ impl Index {
                 indexed: documents.count(Some(equals("state", "indexed"))).await?,
                 deleted: documents.count(Some(equals("state", "deleted"))).await?,
                 quarantined: quarantined.len() as u64,
+                stale: match newer.is_empty() {
+                    true => 0,
+                    false => {
+                        documents
+                            .count(Some(equals("state", "indexed").and(one_of("doc_id", &newer))))
+                            .await?
+                    }
+                },
             },
             chunks: chunks.count(None).await?,
             chunks_words_only: chunks.count(Some(is_zero("tokens"))).await?,

@@ -1,5 +1,6 @@
 //! What a run is made of, and what it reports.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub struct Pipeline<'w> {
     pub writer: &'w mut dyn IndexWriter,
     /// The pipeline's fingerprint, noted on every document.
     pub fingerprint: Sha256,
+    /// Names of sources that want nothing served of documents whose new content can't be read.
+    pub hide_unreadable: HashSet<String>,
     /// Bounds and paces.
     pub settings: Settings,
     /// Is told how far the run is.

@@ -1,6 +1,6 @@
 //! One change on its way to the committer: extract, cut, embed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ pub(crate) struct Preparer {
     pub(crate) dimension: usize,
     pub(crate) embedders: Embedders,
     pub(crate) fingerprint: Sha256,
+    /// Sources that want nothing served of documents whose content can't be read.
+    pub(crate) hide_unreadable: HashSet<String>,
     /// Documents that are extracted or cut at once.
     pub(crate) extracting: Arc<Turns>,
     /// How long a document may take to be cut into chunks.
@@ -69,6 +71,8 @@ impl Preparer {
                     pipeline_fingerprint: self.fingerprint.clone(),
                     uri: doc_id.to_string(),
                     media_type: None,
+                    hide: self.hides(&doc_id),
+                    deleted: None,
                 }))
             }
             Some(ContentChange::Upsert(upsert)) => self.upsert(&doc_id, *upsert, vectors, flight).await?,
@@ -88,14 +92,14 @@ impl Preparer {
         let stepped = self.extract_and_cut(&upsert, bytes, flight).await?;
         let (extracted, chunks) = match stepped {
             Ok(stepped) => stepped,
-            Err(refusal) => return Ok(self.refuse(upsert, refusal)),
+            Err(refusal) => return Ok(self.refuse(doc_id, upsert, refusal)),
         };
         let weight = extracted.text.len() + chunks.len() * (self.dimension * 4 + CHUNK_BYTES);
         flight.resize(weight as u64);
         let extracted = Arc::new(extracted);
         let embedded = match self.embed(&extracted, chunks, vectors, flight).await? {
             Ok(embedded) => embedded,
-            Err(refusal) => return Ok(self.refuse(upsert, refusal)),
+            Err(refusal) => return Ok(self.refuse(doc_id, upsert, refusal)),
         };
         let words_only = embedded.iter().filter(|chunk| chunk.chunk.is_words_only()).count();
         if words_only > 0 {
@@ -268,7 +272,7 @@ impl Preparer {
         submit(Lane::Live).await
     }
 
-    fn refuse(&self, upsert: Upsert, refusal: Refusal) -> PreparedContent {
+    fn refuse(&self, doc_id: &DocId, upsert: Upsert, refusal: Refusal) -> PreparedContent {
         PreparedContent::Refused(Box::new(RefusedContent {
             version: upsert.version,
             refusal,
@@ -276,7 +280,14 @@ impl Preparer {
             pipeline_fingerprint: self.fingerprint.clone(),
             uri: upsert.uri,
             media_type: Some(upsert.media_type),
+            hide: self.hides(doc_id),
+            deleted: None,
         }))
+    }
+
+    /// Whether the source wants nothing served of documents whose content can't be read.
+    fn hides(&self, doc_id: &DocId) -> bool {
+        self.hide_unreadable.contains(doc_id.source())
     }
 }
 

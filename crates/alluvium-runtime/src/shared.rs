@@ -57,6 +57,7 @@ impl Shared {
             embedding: Turns::new(embedders.sessions() * 4),
             embedding_live: Turns::new(embedders.sessions() * 4),
             cut_time: settings.cut_time,
+            hide_unreadable: pipeline.hide_unreadable.clone(),
             embedders,
         };
         let side_by_side = if follow.is_some() { pipeline.sources.len() } else { 1 };

@@ -62,7 +62,7 @@ impl EventFormat {
         let event = match (self, message.value) {
             (Self::BucketNotifications, Some(value)) => return notification::event(value),
             (Self::DocumentChange, Some(value)) => native(value),
-            (Self::Debezium(columns), Some(value)) => columns.event(value),
+            (Self::Debezium(columns), Some(value)) => columns.event(value, key),
             (Self::CloudEvents(types), Some(_)) => types.event(message),
             (Self::CloudEvents(types), None) if cloudevents::has_attributes(message) => types.event(message),
             (_, None) => Ok(Event::new(Op::Delete, key.to_owned())),

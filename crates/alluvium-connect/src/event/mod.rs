@@ -24,6 +24,7 @@ use std::path::PathBuf;
 
 use alluvium_core::access::Acl;
 use alluvium_core::change::{AccessChange, ContentChange, DocumentChange, MediaType, Origin, Upsert};
+use alluvium_core::document::{KeptContent, PreparedContent};
 use alluvium_core::hash::Sha256;
 use alluvium_core::id::{DocId, SourceName};
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
@@ -37,12 +38,12 @@ pub use self::cloudevents::EventTypes;
 use crate::bucket::Buckets;
 pub use crate::bucket::{AccessKey, BucketSpec, Patience};
 pub use again::{Again, read_again};
-pub use debezium::Columns;
+pub use debezium::{Columns, UNAVAILABLE, Unavailable};
 pub use filling::Filling;
 pub use format::{EventFormat, Message};
 pub use reference::ContentRoots;
 pub(crate) use reference::{Unread, refuse};
-use shape::{Content, Event, Op};
+use shape::{Content, Event, Instead, Op};
 
 /// What events are read with.
 #[derive(Debug, Clone)]
@@ -172,8 +173,23 @@ fn convert(
     let version = event.version.map_or(log, producer);
     let event_time = event.event_time.as_deref().map(time).transpose()?;
     let metadata = metadata(&event)?;
-    let access = access(event.acl, &version, rules, event.op);
+    let access = match event.acl_left {
+        // A document that has no list must not take the default: its own is not known.
+        true => AccessChange::Unsaid { default: None },
+        false => access(event.acl, &version, rules, event.op),
+    };
     let content = match (event.op, event.content) {
+        (Op::Upsert, None) => event.instead.map(|instead| match instead {
+            Instead::Left { metadata: left, missing } => {
+                let (title, uri) = (event.title, event.uri);
+                let kept = KeptContent { version, title, uri, metadata, left, missing };
+                ContentChange::Prepared(Box::new(PreparedContent::Kept(Box::new(kept))))
+            }
+            Instead::Refused(detail) => {
+                let refusal = Refusal::new(Stage::Read, Cause::BadEvent, detail);
+                ContentChange::Refused { version, refusal, hash: Some(hash) }
+            }
+        }),
         (Op::Upsert, Some(content)) => Some(match load(content, rules) {
             Ok((bytes, media_type)) => ContentChange::Upsert(Box::new(Upsert {
                 version,
@@ -194,7 +210,7 @@ fn convert(
             }
         }),
         (Op::Delete, _) => Some(ContentChange::Delete { version }),
-        (Op::Acl | Op::Upsert, _) => None,
+        (Op::Acl, _) => None,
     };
     Ok(DocumentChange {
         doc_id,
@@ -223,7 +239,7 @@ fn deleted_default(rules: &EventRules) -> Option<Acl> {
 /// What the shape alone does not say.
 fn check(event: &Event) -> Result<(), EventError> {
     let wrong = match (event.op, &event.content, &event.acl) {
-        (Op::Upsert, None, _) => "an upsert has `content`",
+        (Op::Upsert, None, _) if event.instead.is_none() => "an upsert has `content`",
         (Op::Delete, Some(_), _) => "a delete has no `content`",
         (Op::Acl, Some(_), _) => "an acl change has no `content`",
         (Op::Acl, None, None) => "an acl change has `acl`",

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
-use super::{Columns, EventFormat, EventRules, EventTypes, Message};
+use super::{Columns, EventFormat, EventRules, EventTypes, Message, Unavailable};
 
 type Headers = Vec<(String, Vec<u8>)>;
 
@@ -23,6 +23,7 @@ fn formats() -> [EventFormat; 4] {
         uri: None,
         readers: Some("readers".to_owned()),
         metadata: vec!["team".to_owned()],
+        unavailable: Unavailable::default(),
     };
     let named = |name: &str| vec![name.to_owned()];
     let types =

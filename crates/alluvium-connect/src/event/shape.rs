@@ -30,6 +30,25 @@ pub(super) struct Event {
     pub(super) uri: Option<String>,
     /// `key=value` pairs to filter by.
     pub(super) metadata: Option<BTreeMap<String, String>>,
+    /// What an upsert has instead of content; no key of the event.
+    #[serde(skip)]
+    pub(super) instead: Option<Instead>,
+    /// The access list is as it was; no key of the event.
+    #[serde(skip)]
+    pub(super) acl_left: bool,
+}
+
+/// What an upsert has instead of content.
+pub(super) enum Instead {
+    /// The text is as it was.
+    Left {
+        /// Keys of the metadata that are as they were, too.
+        metadata: Vec<String>,
+        /// What the change does not hold, for people.
+        missing: String,
+    },
+    /// The content can't be taken, for this reason. The access list can.
+    Refused(String),
 }
 
 impl Event {
@@ -46,6 +65,8 @@ impl Event {
             title: None,
             uri: None,
             metadata: None,
+            instead: None,
+            acl_left: false,
         }
     }
 }

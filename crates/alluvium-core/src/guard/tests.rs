@@ -15,7 +15,13 @@ fn acl(reader: &str) -> Acl {
 fn known(version: Version, text: &str, state: DocumentState) -> Known {
     let pipeline_fingerprint = Sha256::of("pipeline");
     Known {
-        content: Some(KnownContent { version, hash: Some(Sha256::of(text)), pipeline_fingerprint, state }),
+        content: Some(KnownContent {
+            version,
+            hash: Some(Sha256::of(text)),
+            pipeline_fingerprint,
+            state,
+            withdrawn: false,
+        }),
         policy: Some(Policy::new(acl("a"), v(5))),
     }
 }
@@ -148,5 +154,75 @@ fn a_list_that_can_not_be_read_hides_over_what_is_older() {
     for list in [acl("b"), Acl::nobody()] {
         let set = AccessVerdict::Set { acl: list.clone(), version: v(5) };
         assert_eq!(declared(v(5), list), set, "what could not be read, readable");
+    }
+}
+
+fn refused(cause: Cause, version: Version, text: &str, hide: bool) -> PreparedContent {
+    PreparedContent::Refused(Box::new(RefusedContent {
+        version,
+        refusal: Refusal::new(Stage::Extract, cause, "x"),
+        content_hash: Some(Sha256::of(text)),
+        pipeline_fingerprint: Sha256::of("pipeline"),
+        uri: String::new(),
+        media_type: None,
+        hide,
+        deleted: None,
+    }))
+}
+
+#[test]
+fn what_a_source_does_not_say_any_more_is_withdrawn() {
+    use ContentVerdict::{Refuse, Stale, Withdraw};
+    let k = known(v(5), "t", DocumentState::Indexed);
+    let judge =
+        |k: &Known, cause, version, text: &str, hide| judge_content(k, &refused(cause, version, text, hide));
+    assert!(matches!(judge(&k, Cause::Empty, v(6), "", false), Withdraw(_)));
+    assert!(matches!(judge(&k, Cause::Corrupt, v(6), "", false), Refuse(_)), "there, and can't be read");
+    assert!(matches!(judge(&k, Cause::Corrupt, v(6), "", true), Withdraw(_)), "the source wants it so");
+    assert_eq!(judge(&k, Cause::Empty, v(4), "", false), Stale);
+    assert!(matches!(judge(&k, Cause::Empty, v(5), "t", false), Withdraw(_)), "the same bytes, read anew");
+    let conflict = judge(&k, Cause::Empty, v(5), "u", false);
+    assert!(matches!(conflict, Refuse(refusal) if refusal.cause == Cause::VersionConflict));
+    let gone = known(v(5), "t", DocumentState::Deleted);
+    assert_eq!(judge(&gone, Cause::Empty, v(5), "u", false), Stale);
+    assert!(matches!(judge(&Known::default(), Cause::Empty, v(1), "", false), Withdraw(_)));
+}
+
+#[test]
+fn what_is_withdrawn_is_not_undone_by_what_came_before_it() {
+    let mut k = known(v(5), "", DocumentState::Quarantined);
+    assert_eq!(upsert(&k, v(4), "t", "pipeline"), ContentVerdict::Replace, "a refusal blocks nothing");
+    if let Some(content) = &mut k.content {
+        content.withdrawn = true;
+    }
+    assert_eq!(upsert(&k, v(4), "t", "pipeline"), ContentVerdict::Stale);
+    assert_eq!(upsert(&k, v(5), "t", "pipeline"), ContentVerdict::Replace, "another try finds a text in it");
+    assert_eq!(upsert(&k, v(6), "t", "pipeline"), ContentVerdict::Replace);
+    assert_eq!(judge_content(&k, &PreparedContent::Deleted { version: v(4) }), ContentVerdict::Stale);
+}
+
+#[test]
+fn what_leaves_a_text_as_it_was_needs_one() {
+    let kept = |version| {
+        let (metadata, left, missing) = (vec![], vec![], "column body was not logged".to_owned());
+        PreparedContent::Kept(Box::new(KeptContent {
+            version,
+            title: None,
+            uri: None,
+            metadata,
+            left,
+            missing,
+        }))
+    };
+    let k = known(v(5), "t", DocumentState::Indexed);
+    assert_eq!(judge_content(&k, &kept(v(6))), ContentVerdict::Describe);
+    assert_eq!(judge_content(&k, &kept(v(4))), ContentVerdict::Stale);
+    for k in [
+        Known::default(),
+        known(v(5), "t", DocumentState::Deleted),
+        known(v(5), "t", DocumentState::Quarantined),
+    ] {
+        let verdict = judge_content(&k, &kept(v(6)));
+        assert!(matches!(verdict, ContentVerdict::Refuse(refusal) if refusal.detail.contains("column body")));
     }
 }

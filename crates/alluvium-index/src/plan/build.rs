@@ -145,6 +145,11 @@ pub(super) fn refused_row(change: &Prepared, context: &Context) -> DocumentRow {
     }
 }
 
+/// The row of a document whose source has nothing to say any more: the empty text.
+pub(super) fn withdrawn_row(change: &Prepared, context: &Context) -> DocumentRow {
+    DocumentRow { text_hash: Some(Sha256::of("").into()), ..refused_row(change, context) }
+}
+
 fn bare_row(
     change: &Prepared,
     state: DocumentState,
@@ -210,6 +215,13 @@ fn refused_of(change: &Prepared) -> Refused {
             fingerprint: c.pipeline_fingerprint.clone(),
             uri: c.uri.clone(),
             media_type: Some(c.extracted.media_type.as_str().to_owned()),
+        },
+        PreparedContent::Kept(kept) => Refused {
+            version: kept.version.clone(),
+            content_hash: None,
+            fingerprint: Sha256::of(""),
+            uri: kept.uri.clone().unwrap_or_default(),
+            media_type: None,
         },
         PreparedContent::Unsaid | PreparedContent::Deleted { .. } => Refused {
             version: Version::observed(),

@@ -32,6 +32,8 @@ fn refusal() -> PreparedContent {
         pipeline_fingerprint: Sha256::of("pipeline"),
         uri: "u".to_owned(),
         media_type: None,
+        hide: false,
+        deleted: None,
     }))
 }
 
@@ -44,7 +46,9 @@ fn served() -> HashMap<String, Facts> {
         version: rows::version_text(&Version::observed()),
         content_hash: Some(Sha256::of("good").into()),
         pipeline_fingerprint: Sha256::of("pipeline").into(),
+        text_hash: Some(Sha256::of("text").into()),
         state: "indexed".to_owned(),
+        metadata: vec!["a=1".to_owned(), "b=2".to_owned()],
     };
     let policy = Some(PolicyRow::of("s/a", "s", &policy, 1, 1));
     HashMap::from([("s/a".to_owned(), Facts { document: Some(document), policy, open: vec![] })])
@@ -216,4 +220,60 @@ fn access_changes_of_one_batch_come_to_what_they_come_to_alone() {
             assert_eq!(outcome(&folded), outcome(&alone), "{sequence:#?} over {:?}", outcome(known));
         }
     }
+}
+
+#[test]
+fn content_that_is_gone_takes_the_old_version_out_of_service() {
+    let PreparedContent::Refused(refused) = refusal() else { unreachable!() };
+    let refusal = Refusal::new(Stage::Extract, Cause::Empty, "no text");
+    let empty = PreparedContent::Refused(Box::new(RefusedContent { refusal, ..*refused }));
+    let gone = planned(vec![change(empty.clone(), declared("h"))], &served(), &context()).unwrap();
+    assert_eq!(gone.remove, ["s/a"]);
+    assert!(gone.relist.is_empty() && gone.chunks.is_empty());
+    let rows: Vec<_> = gone.documents.iter().map(|row| (row.state.as_str(), row.text.is_some())).collect();
+    assert_eq!(rows, [("quarantined", false)]);
+    assert_eq!((gone.quarantine.len(), gone.counts.total().quarantined), (1, 1));
+    assert!(gone.policies.iter().all(|policy| policy.deleted_seq.is_none()), "a rollback brings it back");
+    // Once more, and then content that can't be read: it stays withdrawn.
+    let row = gone.documents.first().unwrap();
+    let mut facts = served();
+    let known = facts.get_mut("s/a").unwrap();
+    known.document = known.document.take().map(|document| DocumentFacts {
+        state: row.state.clone(),
+        text_hash: row.text_hash.clone(),
+        ..document
+    });
+    let again = planned(vec![change(empty, declared("h"))], &facts, &context()).unwrap();
+    assert!(again.remove.is_empty());
+    let corrupt = planned(vec![change(self::refusal(), declared("h"))], &facts, &context()).unwrap();
+    assert!(corrupt.documents.is_empty() && corrupt.quarantine.len() == 1);
+}
+
+#[test]
+fn what_is_said_around_a_text_changes_without_it() {
+    let kept = |title: Option<&str>, metadata: &[&str], left: &[&str]| {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        change(
+            PreparedContent::Kept(Box::new(alluvium_core::document::KeptContent {
+                version: Version::observed(),
+                title: title.map(str::to_owned),
+                uri: None,
+                metadata: texts(metadata),
+                left: texts(left),
+                missing: "column body was not logged".to_owned(),
+            })),
+            declared("h"),
+        )
+    };
+    let new = planned(vec![kept(Some("new"), &["a=2"], &["b"])], &served(), &context()).unwrap();
+    let metadata = vec!["a=2".to_owned(), "b=2".to_owned()];
+    let described = Described { title: "new".to_owned(), uri: "u".to_owned(), metadata };
+    assert_eq!(new.describe, [("s/a".to_owned(), described)]);
+    assert_eq!(new.relist, [("s/a".to_owned(), acl("h"))]);
+    assert!(new.remove.is_empty() && new.quarantine.is_empty() && new.documents.is_empty());
+    let same = planned(vec![kept(None, &["a=1", "b=2"], &[])], &served(), &context()).unwrap();
+    assert!(same.describe.is_empty());
+    let stranger = planned(vec![kept(Some("new"), &[], &[])], &HashMap::new(), &context()).unwrap();
+    let items: Vec<_> = stranger.quarantine.iter().map(|row| row.detail.contains("column body")).collect();
+    assert_eq!(items, [true], "it does not vanish");
 }

@@ -36,6 +36,8 @@ pub struct Hit {
     pub indexed_at: Timestamp,
     /// The model can't read this passage: it is found by words only.
     pub words_only: bool,
+    /// Since when newer content of the document waits in quarantine, if it does: this is its last good version.
+    pub stale_since: Option<Timestamp>,
 }
 
 /// The columns of a hit, without that of its rank.
@@ -100,6 +102,7 @@ impl From<HitRow> for Hit {
             modified_at: row.modified_at.map(timestamp),
             indexed_at: timestamp(row.indexed_at),
             words_only: row.tokens == 0,
+            stale_since: None,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::fault::Fault;
 use crate::filter::one_of;
 use crate::located::Located;
-use crate::plan::Plan;
+use crate::plan::{Described, Plan};
 use crate::rows::{self, ChunkRow, DocumentRow, version_text};
 use crate::schema::key;
 use crate::table::Staged;
@@ -49,7 +49,8 @@ async fn stage(
     located: &Located,
     dimension: usize,
 ) -> Result<(Staged, Staged, Staged, Staged)> {
-    let (moved, touched) = tokio::try_join!(relisted(tables, &plan.relist), touched(tables, &plan.touch))?;
+    let (moved, touched) =
+        tokio::try_join!(moved(tables, &plan.relist, &plan.describe), touched(tables, &plan))?;
     let (moved, moved_from): (Vec<ChunkRow>, Vec<u64>) = moved.into_iter().unzip();
     let chunks: Vec<ChunkRow> = plan.chunks.into_iter().chain(moved).collect();
     let documents: Vec<DocumentRow> = plan.documents.into_iter().chain(touched).collect();
@@ -131,14 +132,20 @@ impl Replace<'_> {
     }
 }
 
-/// The chunk rows of documents whose access list changes, with the new list, and where they are until then.
-/// Their vectors move along.
-async fn relisted(tables: &Tables, relist: &[(String, Acl)]) -> Result<Vec<(ChunkRow, u64)>> {
-    if relist.is_empty() {
+/// The chunk rows of documents whose access list changes or what is said around their text, as they will be,
+/// and where they are until then. Their vectors move along.
+async fn moved(
+    tables: &Tables,
+    relist: &[(String, Acl)],
+    describe: &[(String, Described)],
+) -> Result<Vec<(ChunkRow, u64)>> {
+    if relist.is_empty() && describe.is_empty() {
         return Ok(Vec::new());
     }
-    let acls: HashMap<&str, &Acl> = relist.iter().map(|(id, acl)| (id.as_str(), acl)).collect();
-    let ids: Vec<&str> = acls.keys().copied().collect();
+    let acls = by_id(relist);
+    let descriptions = by_id(describe);
+    let ids: HashSet<&str> = acls.keys().chain(descriptions.keys()).copied().collect();
+    let ids: Vec<&str> = ids.into_iter().collect();
     let table = tables.get(TableRole::Chunks)?;
     let batches = table.located_rows(None, one_of("doc_id", &ids)).await?;
     let mut rows: Vec<(ChunkRow, u64)> = rows::located_from_batches(table.name(), &batches)?;
@@ -146,17 +153,27 @@ async fn relisted(tables: &Tables, relist: &[(String, Acl)]) -> Result<Vec<(Chun
         if let Some(acl) = acls.get(row.doc_id.as_str()) {
             row.set_acl(acl);
         }
+        if let Some(described) = descriptions.get(row.doc_id.as_str()) {
+            row.title.clone_from(&described.title);
+            row.uri.clone_from(&described.uri);
+            row.metadata.clone_from(&described.metadata);
+        }
     }
     Ok(rows)
 }
 
-/// The rows of documents of which only the version moves.
-async fn touched(tables: &Tables, touch: &[(String, Version)]) -> Result<Vec<DocumentRow>> {
-    if touch.is_empty() {
+fn by_id<T>(pairs: &[(String, T)]) -> HashMap<&str, &T> {
+    pairs.iter().map(|(id, of)| (id.as_str(), of)).collect()
+}
+
+/// The rows of documents of which only the version moves, or what is said around their text.
+async fn touched(tables: &Tables, plan: &Plan) -> Result<Vec<DocumentRow>> {
+    if plan.touch.is_empty() && plan.describe.is_empty() {
         return Ok(Vec::new());
     }
-    let versions: HashMap<&str, &Version> = touch.iter().map(|(id, v)| (id.as_str(), v)).collect();
-    let ids: HashSet<&str> = versions.keys().copied().collect();
+    let versions: HashMap<&str, &Version> = by_id(&plan.touch);
+    let descriptions = by_id(&plan.describe);
+    let ids: HashSet<&str> = versions.keys().chain(descriptions.keys()).copied().collect();
     let ids: Vec<&str> = ids.into_iter().collect();
     let table = tables.get(TableRole::Documents)?;
     let batches = table.rows(None, Some(one_of("doc_id", &ids))).await?;
@@ -164,6 +181,11 @@ async fn touched(tables: &Tables, touch: &[(String, Version)]) -> Result<Vec<Doc
     for row in &mut rows {
         if let Some(version) = versions.get(row.doc_id.as_str()) {
             row.version = version_text(version);
+        }
+        if let Some(described) = descriptions.get(row.doc_id.as_str()) {
+            row.title.clone_from(&described.title);
+            row.uri.clone_from(&described.uri);
+            row.metadata.clone_from(&described.metadata);
         }
     }
     Ok(rows)

@@ -188,7 +188,7 @@ impl Writer {
         let reopened = hold::reopened(claimed, sides, options.keep_offsets, self.now(), seq).await?;
         let mut quarantine = by_key(reopened, |row| &row.id);
         if options.keep_offsets {
-            let held = hold::held(claimed, outcome, options.to, self.now(), seq).await?;
+            let held = hold::held([claimed, restored], outcome, options.to, self.now(), seq).await?;
             documents.extend(by_key(held.documents, |row| &row.doc_id));
             quarantine.extend(by_key(held.quarantine, |row| &row.id));
         }

@@ -170,6 +170,8 @@ pub fn refused(id: &str, text: &str, access: AccessChange) -> Prepared {
         pipeline_fingerprint: Sha256::of("pipeline"),
         uri: format!("file:///{id}"),
         media_type: Some(MediaType::Plain),
+        hide: false,
+        deleted: None,
     };
     prepared(id, PreparedContent::Refused(Box::new(content)), access)
 }

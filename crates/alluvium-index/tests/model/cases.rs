@@ -121,6 +121,38 @@ pub fn broken_and_mended() -> Sequence {
     settled(vec![events(vec![broken]), Op::Retry])
 }
 
+fn emptied(version: u64) -> Event {
+    Event { document: 0, version, change: EventChange::Emptied { list: None } }
+}
+
+/// What a source does not say any more is not served, neither when it comes again nor after what is older.
+pub fn emptied_and_late() -> Sequence {
+    settled(vec![
+        events(vec![emptied(6)]),
+        events(vec![upsert(5, 1)]),
+        events(vec![upsert(7, 1), emptied(7)]),
+    ])
+}
+
+/// A rollback brings it back, and content that is newer, too.
+pub fn emptied_and_rolled_back() -> Sequence {
+    let steps = vec![events(vec![emptied(6)]), rollback(1, true), Op::Resume, events(vec![upsert(7, 3)])];
+    settled([steps, vec![rollback(2, true), Op::Resume]].concat())
+}
+
+/// A document is deleted and emptied in one batch: older records don't serve it.
+pub fn deleted_and_emptied() -> Sequence {
+    let deleted = Event { document: 0, version: 5, change: EventChange::Delete };
+    settled(vec![Op::Release, events(vec![deleted, emptied(6), emptied(7)]), Op::Restart])
+}
+
+/// Nothing older is served in place of what a person does without.
+pub fn dropped_while_served() -> Sequence {
+    let broken = Event { document: 0, version: 6, change: EventChange::Broken { list: None } };
+    let drop = Op::Drop { source: Source::Events, document: 0 };
+    settled(vec![events(vec![broken]), drop, events(vec![upsert(5, 1)]), events(vec![upsert(7, 1)])])
+}
+
 macro_rules! each_holds {
     ($($name:ident,)*) => {
         mod holds {
@@ -145,4 +177,8 @@ each_holds! {
     wanted_hold_ended,
     dropped_hold_through_another,
     broken_and_mended,
+    emptied_and_late,
+    emptied_and_rolled_back,
+    deleted_and_emptied,
+    dropped_while_served,
 }

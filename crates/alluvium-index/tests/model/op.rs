@@ -36,6 +36,10 @@ pub enum EventChange {
     Broken {
         list: Option<u8>,
     },
+    /// Content without a word in it.
+    Emptied {
+        list: Option<u8>,
+    },
     Delete,
     Access {
         list: u8,
@@ -182,6 +186,7 @@ fn event() -> impl Strategy<Value = Event> {
         5 => (0..TEXTS, prop::option::of(list()))
             .prop_map(|(text, list)| EventChange::Upsert { text, list }),
         1 => prop::option::of(list()).prop_map(|list| EventChange::Broken { list }),
+        1 => prop::option::of(list()).prop_map(|list| EventChange::Emptied { list }),
         2 => Just(EventChange::Delete),
         3 => list().prop_map(|list| EventChange::Access { list }),
         1 => prop::option::of(0..TEXTS).prop_map(|text| EventChange::Unreadable { text }),

@@ -30,6 +30,8 @@ enum State {
     Served(u8),
     Deleted,
     Refused,
+    /// Its source says nothing any more, or a person did without what it says.
+    Emptied,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -120,7 +122,7 @@ impl Document {
     fn served(&self) -> Option<u8> {
         match self.content?.state {
             State::Served(text) => Some(text),
-            State::Deleted | State::Refused => None,
+            State::Deleted | State::Refused | State::Emptied => None,
         }
     }
 
@@ -167,7 +169,8 @@ impl Document {
         if (removed || replaced) && was.held.is_none() && was.content.is_some() {
             self.held = Some(Hold { content: was.served(), dropped: false, wanted: false });
         }
-        if removed {
+        // What was emptied then is so again, and no hold of its own is needed to serve nothing.
+        if removed && !self.content.is_some_and(|c| c.state == State::Emptied) {
             self.content = was.content.map(|c| Content { state: State::Refused, ..c });
         }
     }
@@ -229,7 +232,9 @@ impl Oracle {
         let document = self.document(&id(Source::Events, event.document));
         let version = Some(event.version);
         let list = match event.change {
-            EventChange::Upsert { list, .. } | EventChange::Broken { list } => list,
+            EventChange::Upsert { list, .. }
+            | EventChange::Broken { list }
+            | EventChange::Emptied { list } => list,
             EventChange::Delete | EventChange::Unreadable { .. } => None,
             EventChange::Access { list } => Some(list),
         };
@@ -252,8 +257,16 @@ impl Oracle {
             }
             EventChange::Broken { .. } => {
                 document.done_without = false;
-                if document.served().is_none() {
+                let emptied = document.content.is_some_and(|c| c.state == State::Emptied);
+                if document.served().is_none() && !emptied {
                     document.content = Some(Content { state: State::Refused, version });
+                }
+            }
+            EventChange::Emptied { .. } => {
+                let conflict = document.content.is_some_and(|c| c.version == version);
+                if !(conflict && document.served().is_some()) {
+                    document.done_without = false;
+                    document.content = Some(Content { state: State::Emptied, version });
                 }
             }
             EventChange::Delete => document.delete(version),
@@ -346,7 +359,7 @@ impl Oracle {
                         now.content = before.content.map(|c| Content { state: State::Deleted, ..c });
                     }
                     Some(State::Deleted) => policy.deleted = policy.deleted.or(deleted_then),
-                    Some(State::Refused) | None => {}
+                    Some(State::Refused | State::Emptied) | None => {}
                 }
             }
             now.hold(&was, keep_offsets);
@@ -364,10 +377,17 @@ impl Oracle {
         }
     }
 
-    /// A person decides to do without what waits of a document.
-    pub fn do_without(&mut self, id: &str) {
+    /// A person decides to do without what waits of a document. An older version is not served in place of
+    /// content that was refused in that version.
+    pub fn do_without(&mut self, id: &str, refused: Version) {
         let document = self.document(id);
         document.done_without = true;
+        let served = document.content.filter(|c| matches!(c.state, State::Served(_)));
+        if let (Some(served), Some(_)) = (served, refused)
+            && refused >= served.version
+        {
+            document.content = Some(Content { state: State::Emptied, version: refused });
+        }
         if let Some(held) = &mut document.held {
             (held.dropped, held.wanted) = (true, false);
         }
@@ -376,7 +396,8 @@ impl Oracle {
     /// Documents that have never had good content, or have none left: each waits in quarantine, unless a
     /// person does without it.
     pub fn refused(&self) -> Vec<String> {
-        let refused = |d: &Document| d.content.is_some_and(|c| c.state == State::Refused) && !d.done_without;
+        let is_refused = |state| matches!(state, State::Refused | State::Emptied);
+        let refused = |d: &Document| d.content.is_some_and(|c| is_refused(c.state)) && !d.done_without;
         self.documents.iter().filter(|(_, d)| refused(d)).map(|(id, _)| id.clone()).collect()
     }
 

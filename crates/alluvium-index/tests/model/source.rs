@@ -27,7 +27,8 @@ pub fn event(event: &Event, position: usize) -> Prepared {
     let id = id(Source::Events, event.document);
     let (content, list) = match event.change {
         EventChange::Upsert { text, list } => (indexed(&id, text, version.clone()), list),
-        EventChange::Broken { list } => (broken(&id, version.clone()), list),
+        EventChange::Broken { list } => (refused(&id, Cause::Corrupt, version.clone()), list),
+        EventChange::Emptied { list } => (refused(&id, Cause::Empty, version.clone()), list),
         EventChange::Delete => (PreparedContent::Deleted { version: version.clone() }, None),
         EventChange::Access { list } => (PreparedContent::Unsaid, Some(list)),
         EventChange::Unreadable { text: Some(text) } => (indexed(&id, text, version.clone()), None),
@@ -67,14 +68,16 @@ fn indexed(id: &str, text: u8, version: Version) -> PreparedContent {
     PreparedContent::Indexed(Box::new(IndexedContent { version, ..*content }))
 }
 
-fn broken(id: &str, version: Version) -> PreparedContent {
+fn refused(id: &str, cause: Cause, version: Version) -> PreparedContent {
     PreparedContent::Refused(Box::new(RefusedContent {
         version,
-        refusal: Refusal::new(Stage::Extract, Cause::Corrupt, "broken"),
-        content_hash: Some(Sha256::of("broken")),
+        refusal: Refusal::new(Stage::Extract, cause, "refused"),
+        content_hash: Some(Sha256::of(cause.to_string())),
         pipeline_fingerprint: Sha256::of("pipeline"),
         uri: format!("file:///{id}"),
         media_type: None,
+        hide: false,
+        deleted: None,
     }))
 }
 

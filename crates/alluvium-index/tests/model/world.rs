@@ -14,7 +14,7 @@ use alluvium_core::commit::{Batch, CommitError, IndexWriter};
 use alluvium_core::document::Prepared;
 use alluvium_core::id::{DocId, PipelineName, SourceName};
 use alluvium_core::ledger::{Reason, Record, TableRole};
-use alluvium_core::quarantine::Stage;
+use alluvium_core::quarantine::{Cause, Stage};
 use alluvium_core::retention::Retention;
 use alluvium_index::{
     Durability, ErrorKind, Index, IndexError, Intervention, Options, QuarantineItem, Releases,
@@ -536,14 +536,18 @@ impl World {
             None => vec![],
         };
         let is_its = |item: &QuarantineItem| item.doc_id == id && item.stage != Stage::Access.to_string();
-        let item = waiting.into_iter().find(is_its).map(|item| item.id);
+        let item = waiting.into_iter().find(is_its);
+        let kept = [Cause::RolledBack, Cause::VersionConflict].map(|cause| cause.to_string());
+        let refused = item.as_ref().filter(|item| !kept.contains(&item.cause));
+        let refused = refused.map(|item| self.log[item.position.parse::<usize>().unwrap()].version);
+        let item = item.map(|item| item.id);
         let may = item.is_some();
         let item = item.unwrap_or_else(|| "none".to_owned());
         let drop = |mut i: Intervention| async move { i.drop_item(&item).await };
         let (result, record) = self.intervene(Reason::Quarantine, drop).await?;
         agree("drop", may, &result)?;
         if record.is_some() {
-            self.oracle.do_without(id);
+            self.oracle.do_without(id, refused);
         }
         Ok(())
     }

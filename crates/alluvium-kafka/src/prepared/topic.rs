@@ -124,6 +124,7 @@ fn counts(changes: &[Prepared]) -> CountsBySource {
             PreparedContent::Unsaid => counts.access += 1,
             PreparedContent::Deleted { .. } => counts.deleted += 1,
             PreparedContent::Refused(_) => counts.quarantined += 1,
+            PreparedContent::Kept(_) => counts.indexed += 1,
             PreparedContent::Indexed(content) => {
                 counts.indexed += 1;
                 counts.chunks_written += content.chunks.len() as u64;

@@ -1,6 +1,6 @@
 //! Messages that are framed for a schema registry. The broker is a real one, the registry a stand-in.
 
-use alluvium_connect::event::Columns;
+use alluvium_connect::event::{Columns, Unavailable};
 use alluvium_core::change::AccessChange;
 use alluvium_kafka::SchemaRegistrySpec;
 use serde_json::{Value, json};
@@ -165,6 +165,7 @@ async fn captured_rows_come_in_avro() {
         uri: None,
         readers: None,
         metadata: vec!["price".to_owned()],
+        unavailable: Unavailable::default(),
     };
     let events = EventsSpec { format: EventFormat::Debezium(Box::new(columns)), ..events() };
     let read = backfill(&framed_spec(&broker, &stand_in, events), &Checkpoint::default(), ROOM).await;

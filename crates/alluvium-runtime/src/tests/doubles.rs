@@ -137,6 +137,7 @@ impl World {
             lookup: Arc::new(Lookup(Arc::clone(self))),
             writer,
             fingerprint: Sha256::of("pipeline"),
+            hide_unreadable: Default::default(),
             settings,
             progress: Arc::new(NoProgress),
             cancel: self.cancel.clone(),

@@ -54,6 +54,7 @@ pub(crate) async fn measure(broker: &str, folder: &Path, rate: f64, most: usize)
             lookup,
             writer: &mut watched,
             fingerprint: made_up::fingerprint().hash(),
+            hide_unreadable: Default::default(),
             settings: settings(1_000, 4_096),
             progress: Arc::new(NoProgress),
             cancel: cancel.clone(),

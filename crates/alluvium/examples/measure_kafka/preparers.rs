@@ -118,6 +118,7 @@ impl Preparer {
                 lookup: Arc::new(NoVectors),
                 writer: &mut Watched { writer: topic, tell },
                 fingerprint: fingerprint.hash(),
+                hide_unreadable: Default::default(),
                 settings: Settings { sessions: SESSIONS, ..settings(100, 256) },
                 progress: Arc::new(NoProgress),
                 cancel,

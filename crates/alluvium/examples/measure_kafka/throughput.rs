@@ -91,6 +91,7 @@ async fn load(broker: &str, root: &Path, interval: u64, documents: usize) -> Res
         lookup,
         writer: &mut Watched { writer, tell },
         fingerprint: made_up::fingerprint().hash(),
+        hide_unreadable: Default::default(),
         settings: settings(interval, documents),
         progress: Arc::new(NoProgress),
         cancel: CancellationToken::new(),

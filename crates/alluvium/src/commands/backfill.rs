@@ -105,6 +105,7 @@ async fn load(
         lookup,
         writer: &mut with_dead_letters,
         fingerprint,
+        hide_unreadable: spec.hide_unreadable(),
         settings: compose::settings(spec),
         progress: Arc::new(Shown::start()),
         cancel,

@@ -160,8 +160,11 @@ fn block(rank: usize, hit: &Hit) -> String {
         format!("  {}", hit.heading_path.join(" › "))
     };
     let words_only = if hit.words_only { "  (by words only: the model can't read it)" } else { "" };
+    let stale = hit.stale_since.map_or_else(String::new, |since| {
+        format!("\n   stale: newer content waits in quarantine since {since:.0}")
+    });
     format!(
-        "{rank}. {:.3}  {}\n   {}  {place}{headings}{words_only}\n   {}\n   chunk {}",
+        "{rank}. {:.3}  {}\n   {}  {place}{headings}{words_only}\n   {}\n   chunk {}{stale}",
         hit.score,
         hit.title,
         hit.doc_id,

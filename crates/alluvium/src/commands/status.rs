@@ -31,8 +31,8 @@ fn text(status: &StatusResult) -> String {
     let mut lines = vec![
         format!("live       seq {}, epoch {}, generation {}{paused}", live.seq, live.epoch, live.generation),
         format!(
-            "documents  {} indexed, {} deleted, {} quarantined",
-            documents.indexed, documents.deleted, documents.quarantined
+            "documents  {} indexed ({} stale), {} deleted, {} quarantined",
+            documents.indexed, documents.stale, documents.deleted, documents.quarantined
         ),
         format!(
             "chunks     {} in {} fragments, {} versions{}",

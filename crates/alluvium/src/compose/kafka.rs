@@ -229,5 +229,9 @@ fn columns_of(settings: &ColumnSettings) -> event::Columns {
         uri: exposed(settings.uri.as_ref()),
         readers: exposed(settings.readers.as_ref()),
         metadata: all_exposed(&settings.metadata),
+        unavailable: settings
+            .unavailable_value
+            .as_ref()
+            .map_or_else(event::Unavailable::default, |value| event::Unavailable::of(value.expose())),
     }
 }

@@ -64,6 +64,8 @@ pub(crate) struct Documents {
     pub(crate) deleted: u64,
     /// With a change that waits in quarantine.
     pub(crate) quarantined: u64,
+    /// Served in their last good version, while newer content waits in quarantine.
+    pub(crate) stale: u64,
 }
 
 /// How far a source has been read.
@@ -100,6 +102,7 @@ impl StatusResult {
                 indexed: documents.indexed,
                 deleted: documents.deleted,
                 quarantined: documents.quarantined,
+                stale: documents.stale,
             },
             chunks: status.chunks,
             chunks_words_only: status.chunks_words_only,

@@ -141,6 +141,9 @@ pub(crate) struct Hit {
     pub(crate) indexed_at: Timestamp,
     /// The model can't read this passage: it is found by words only.
     pub(crate) words_only: bool,
+    /// Since when newer content of the document waits in quarantine; null where this is its newest content.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub(crate) stale_since: Option<Timestamp>,
 }
 
 impl From<alluvium_index::Hit> for Hit {
@@ -160,6 +163,7 @@ impl From<alluvium_index::Hit> for Hit {
             modified_at: hit.modified_at,
             indexed_at: hit.indexed_at,
             words_only: hit.words_only,
+            stale_since: hit.stale_since,
         }
     }
 }

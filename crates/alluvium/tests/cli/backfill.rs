@@ -89,6 +89,86 @@ fn a_refused_document_is_listed_and_its_neighbours_are_indexed() {
     assert_eq!(place.backfill().0, 0, "it was not quarantined in this run");
 }
 
+/// The id of the one item that waits in quarantine.
+fn the_item(place: &Place) -> String {
+    let (_, list, _) = place.run(&["quarantine", "list", "pipeline.toml"]);
+    assert_eq!(list["items"].as_array().map(Vec::len), Some(1), "{list}");
+    list["items"][0]["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_a_file_does_not_say_any_more_is_not_served() {
+    for emptied in ["", " \n", "<!-- nothing -->\n"] {
+        let place = filled();
+        let before = place.backfill().1["published"].clone();
+        assert!(before.is_boolean());
+        let (_, status, _) = place.run(&["status", "pipeline.toml"]);
+        let seq = status["live"]["seq"].to_string();
+        place.write("docs/leave.md", emptied);
+        let (code, result, _) = place.backfill();
+        assert_eq!((code, &result["documents"]["quarantined"]), (3, &1.into()), "{result}");
+        assert!(!place.search("parental leave", &["group:staff"]).contains(&"docs/leave.md".to_owned()));
+        let (code, again, _) = place.backfill();
+        assert_eq!((code, &again["published"]), (0, &false.into()), "{again}");
+        let (_, status, _) = place.run(&["status", "pipeline.toml"]);
+        let documents = &status["documents"];
+        let counts = ["indexed", "quarantined", "stale"].map(|name| documents[name].as_u64().unwrap());
+        assert_eq!(counts, [2, 1, 0], "{status}");
+        assert_eq!(place.run(&["verify", "pipeline.toml", "--source"]).0, 0);
+        let (code, _, error) = place.run(&["rollback", "pipeline.toml", "--to", &format!("seq:{seq}")]);
+        assert_eq!(code, 0, "{error}");
+        assert!(place.search("parental leave", &["group:staff"]).contains(&"docs/leave.md".to_owned()));
+        place.run(&["resume", "pipeline.toml"]);
+        place.write("docs/leave.md", "# Leave\n\nParental leave is 30 weeks now.\n");
+        assert_eq!(place.backfill().0, 0);
+        assert!(place.search("parental leave", &["group:staff"]).contains(&"docs/leave.md".to_owned()));
+    }
+}
+
+#[test]
+fn a_last_good_version_says_that_it_is_stale_and_ends_with_what_a_person_drops() {
+    let place = filled();
+    place.backfill();
+    let stale = |place: &Place| {
+        let (_, found, _) = place.run(&["search", "pipeline.toml", "mast", "--as", "group:staff"]);
+        check("search", &found);
+        let hits = found["hits"].as_array().unwrap().clone();
+        let mast = hits.into_iter().find(|hit| hit["doc_id"] == "docs/mast.html");
+        mast.map(|hit| hit["stale_since"].is_string())
+    };
+    assert_eq!(stale(&place), Some(false));
+    place.write("docs/mast.html", "%PDF-1.4\nthis is no PDF");
+    assert_eq!(place.backfill().0, 3);
+    assert_eq!(stale(&place), Some(true), "it is there and can't be read: its last good version is served");
+    let (_, status, _) = place.run(&["status", "pipeline.toml"]);
+    assert_eq!(status["documents"]["stale"], 1, "{status}");
+    let (code, _, error) = place.run(&["quarantine", "drop", "pipeline.toml", &the_item(&place)]);
+    assert_eq!(code, 0, "{error}");
+    assert_eq!(stale(&place), None, "the source does not hold it");
+    assert_eq!(place.backfill().0, 0);
+    assert_eq!(stale(&place), None);
+    assert_eq!(place.run(&["verify", "pipeline.toml", "--source"]).0, 0);
+    place.write("docs/mast.html", "<title>Masts</title><p>The mast is down.</p>");
+    assert_eq!(place.backfill().0, 0);
+    assert_eq!(stale(&place), Some(false));
+}
+
+#[test]
+fn a_source_can_hide_what_it_can_not_read() {
+    let place = filled();
+    let hiding = format!("{}on_unreadable = \"hide\"\n", pipeline("potion-base-8M"));
+    place.write("pipeline.toml", &hiding);
+    place.backfill();
+    place.write("docs/mast.html", "%PDF-1.4\nthis is no PDF");
+    assert_eq!(place.backfill().0, 3);
+    assert!(!place.search("mast", &["group:staff"]).contains(&"docs/mast.html".to_owned()));
+    assert_eq!(place.backfill().0, 0);
+    place.write("pipeline.toml", &hiding.replace("hide", "drop"));
+    let (code, _, error) = place.run(&["validate", "pipeline.toml"]);
+    assert_eq!(code, 2);
+    assert!(error["error"]["message"].as_str().unwrap().contains("\"keep\" or \"hide\""), "{error}");
+}
+
 #[test]
 fn an_emptied_source_is_braked() {
     let place = filled();

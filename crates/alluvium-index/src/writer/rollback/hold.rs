@@ -66,9 +66,15 @@ pub(super) struct Held {
 }
 
 /// Holds every content that the rollback takes out of service or replaces. `before` are the tables from
-/// before the rollback. A document that is not served any more gets a row as one that never had good
-/// content: as deleted or unknown, its source would bring it anew.
-pub(super) async fn held(before: &Tables, outcome: &Outcome, to: u64, now: i64, seq: u64) -> Result<Held> {
+/// before the rollback, `restored` those that it restored. A document that is not served any more gets a row as one that never had good
+/// content: as deleted or unknown, its source would bring it anew. One that was withdrawn then is so again.
+pub(super) async fn held(
+    [before, restored]: [&Tables; 2],
+    outcome: &Outcome,
+    to: u64,
+    now: i64,
+    seq: u64,
+) -> Result<Held> {
     let ids: Vec<&String> = outcome.restored.iter().chain(&outcome.removed).collect();
     if ids.is_empty() {
         return Ok(Held::default());
@@ -80,6 +86,8 @@ pub(super) async fn held(before: &Tables, outcome: &Outcome, to: u64, now: i64, 
         standing.into_iter().map(|row| (row.doc_id.clone(), row)).collect();
     let live = documents(before, &ids).await?;
     let removed: HashSet<&String> = outcome.removed.iter().collect();
+    let mut then = documents(restored, &outcome.removed.iter().collect::<Vec<_>>()).await?;
+    then.retain(|_, row| row.is_withdrawn());
     let mut held = Held::default();
     for id in ids {
         match earlier.get(id) {
@@ -89,6 +97,7 @@ pub(super) async fn held(before: &Tables, outcome: &Outcome, to: u64, now: i64, 
             None => held.quarantine.extend(hold(id, live.get(id), to, now, seq)),
         }
         if removed.contains(id)
+            && !then.contains_key(id)
             && let Some(row) = live.get(id)
         {
             let state = DocumentState::Quarantined.as_str().to_owned();
@@ -99,6 +108,9 @@ pub(super) async fn held(before: &Tables, outcome: &Outcome, to: u64, now: i64, 
 }
 
 async fn documents(tables: &Tables, ids: &[&String]) -> Result<HashMap<String, DocumentRow>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
     let table = tables.get(TableRole::Documents)?;
     let rows: Vec<DocumentRow> =
         rows::from_batches(table.name(), &table.rows(None, Some(one_of("doc_id", ids))).await?)?;

@@ -271,6 +271,7 @@ impl Daemon<'_> {
             lookup,
             writer: &mut writer,
             fingerprint: self.identity.fingerprint.clone(),
+            hide_unreadable: self.spec.hide_unreadable(),
             settings: compose::settings(self.spec),
             progress: progress.unwrap_or_else(|| Arc::new(NoProgress)),
             cancel: end.clone(),

@@ -38,6 +38,7 @@ pub(super) async fn serve(spec: &PipelineSpec, cancel: CancellationToken) -> Res
             lookup: Arc::clone(&lookup),
             writer: &mut topic,
             fingerprint: fingerprint.clone(),
+            hide_unreadable: spec.hide_unreadable(),
             settings: compose::settings(spec),
             progress: Arc::new(NoProgress),
             cancel: cancel.clone(),

@@ -151,7 +151,7 @@ impl Compared {
         let served = row.filter(|row| row.state == DocumentState::Indexed);
         let deleted = matches!(change.content, Some(ContentChange::Delete { .. }));
         if let Some(content) = change.content.as_ref().filter(|_| served.is_some() || !deleted) {
-            match excuse(content, held) {
+            match excuse(content, held, served.is_some()) {
                 Some(Excuse::HeldBack) => self.checked.held_back += 1,
                 Some(Excuse::Quarantined) => self.checked.quarantined += 1,
                 None => {
@@ -173,7 +173,7 @@ enum Excuse {
 }
 
 /// A change that stands in the way of this very content, or that a person wants to be tried again.
-fn excuse(content: &ContentChange, held: Option<&HeldDocument>) -> Option<Excuse> {
+fn excuse(content: &ContentChange, held: Option<&HeldDocument>, served: bool) -> Option<Excuse> {
     let hash = match content {
         ContentChange::Upsert(upsert) => Some(&upsert.hash),
         ContentChange::Delete { .. } | ContentChange::Refused { .. } | ContentChange::Prepared(_) => None,
@@ -182,7 +182,12 @@ fn excuse(content: &ContentChange, held: Option<&HeldDocument>) -> Option<Excuse
     let standing = held?.standing.iter().find(|standing| {
         let same = standing.content_hash.as_ref() == hash;
         // A refused deletion is only ever a rollback's.
-        if deletion { same && standing.rolled_back } else { standing.again || same }
+        if deletion {
+            same && standing.rolled_back
+        } else {
+            // What a person does without is no reason to serve what the source does not hold any more.
+            standing.again || (same && !(served && standing.dropped))
+        }
     })?;
     Some(if standing.rolled_back { Excuse::HeldBack } else { Excuse::Quarantined })
 }
