@@ -106,7 +106,7 @@ async fn each_refusal_has_its_cause_and_the_next_document_is_fine() {
         ("password", MediaType::Pdf, pdf::encrypted(), &[Cause::Encrypted]),
         ("not a PDF", MediaType::Pdf, b"<!DOCTYPE html>Not found".to_vec(), &[Cause::Corrupt]),
         ("garbage", MediaType::Pdf, [b"%PDF-1.4\n".as_slice(), &noise].concat(), &[Cause::Corrupt]),
-        ("cut off", MediaType::Pdf, truncated, &[Cause::Corrupt, Cause::Empty]),
+        ("cut off", MediaType::Pdf, truncated, &[Cause::Corrupt]),
         ("binary", MediaType::Plain, noise.clone(), &[Cause::NotText]),
         ("binary", MediaType::Markdown, noise, &[Cause::NotText]),
         ("deep HTML", MediaType::Html, "<div>".repeat(300_000).into_bytes(), &[Cause::Corrupt]),

@@ -80,11 +80,11 @@ impl Columns {
             return if deleted { self.deletion(payload, key) } else { self.upsert(payload) };
         };
         match op {
-            "c" | "u" | "r" => self.upsert(&row(payload, "after")?),
+            "c" | "u" | "r" => self.upsert(row(payload, "after")?.as_ref()),
             // What was there before may not have been logged, or only in part.
             "d" => match payload.get("before") {
                 None | Some(Value::Null) => Ok(Event::new(Op::Delete, key.to_owned())),
-                Some(_) => self.deletion(&row(payload, "before")?, key),
+                Some(_) => self.deletion(row(payload, "before")?.as_ref(), key),
             },
             "t" => Err(EventError::new(
                 "a truncated table: which documents went can't be told; rescan its source",

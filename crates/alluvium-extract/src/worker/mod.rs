@@ -148,6 +148,8 @@ fn pdf(job: Job, limits: &Limits, out: &mut impl Write) -> Result<Meta, Failure>
         (false, None) if meta.drawn => {
             Err(Failure::new(Cause::ImageOnly, format!("no text on {read} pages, but pictures or lines")))
         }
+        // A file that was cut off has no page left, and was not emptied.
+        (false, None) if read == 0 => Err(Failure::new(Cause::Corrupt, "not one page")),
         (false, None) => Err(Failure::new(Cause::Empty, format!("nothing on {read} pages"))),
     }
 }

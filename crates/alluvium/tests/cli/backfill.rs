@@ -98,7 +98,7 @@ fn the_item(place: &Place) -> String {
 
 #[test]
 fn what_a_file_does_not_say_any_more_is_not_served() {
-    for emptied in ["", " \n", "<!-- nothing -->\n"] {
+    for emptied in ["", " \n\u{a0}"] {
         let place = filled();
         let before = place.backfill().1["published"].clone();
         assert!(before.is_boolean());
