@@ -152,11 +152,11 @@ fn results_are_what_the_schemas_and_the_interface_say() {
     let backfill = result(&world, &["backfill", "pipeline.toml"], 3);
     check_schema("backfill.schema.json", &backfill);
     assert_eq!(keys(&backfill), ["chunks", "documents", "published", "release", "seconds"]);
-    let documents = ["deleted", "indexed", "quarantined", "seen", "skipped", "unchanged"];
+    let documents = ["deleted", "indexed", "quarantined", "seen", "skipped", "skipped_by_type", "unchanged"];
     assert_eq!(keys(&backfill["documents"]), documents);
     assert_eq!(keys(&backfill["chunks"]), ["embedded", "reused", "words_only", "written"]);
     assert_eq!(keys(&backfill["release"]), ["generation", "seq"]);
-    assert_eq!(backfill["documents"]["seen"], 2);
+    assert_eq!(backfill["documents"]["seen"], 3);
     assert_eq!(backfill["documents"]["skipped"], 1);
     assert_eq!(backfill["documents"]["quarantined"], 1);
     assert!(backfill["release"]["seq"].is_u64() && backfill["release"]["generation"].is_string());
@@ -209,7 +209,7 @@ fn results_are_what_the_schemas_and_the_interface_say() {
 
     let list = result(&world, &["quarantine", "list", "pipeline.toml"], 0);
     check_schema("quarantine_list.schema.json", &list);
-    let item = ["attempts", "cause", "doc_id", "entered_at", "id", "position", "source", "stage"];
+    let item = ["attempts", "cause", "detail", "doc_id", "entered_at", "id", "position", "source", "stage"];
     assert_eq!(keys(&list["items"][0]), item);
 
     let chunk = search["hits"][0]["chunk_id"].as_str().unwrap();

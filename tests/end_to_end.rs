@@ -15,6 +15,7 @@ mod beside;
 mod buckets;
 mod circumstances;
 mod commands;
+mod counts;
 mod daemon;
 mod docs;
 mod events;

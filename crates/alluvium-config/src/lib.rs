@@ -41,7 +41,7 @@ pub use kafka::{
 pub use schema::json_schema;
 pub use source::{FilesystemSettings, JsonlInput, JsonlSettings, OnUnreadable, SourceKind, SourceSpec};
 pub use spec::{
-    ChunkSpec, CommitSpec, Durability, EmbedSpec, ExtractSpec, IndexSpec, ModelSpec, PdfEngine, PipelineSpec,
-    RunSpec,
+    ChunkSpec, CommitSpec, Durability, EmbedSpec, ExtractSpec, Hidden, IndexSpec, ModelSpec, PdfEngine,
+    PipelineSpec, RunSpec,
 };
 pub use value::Value;

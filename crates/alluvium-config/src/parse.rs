@@ -13,8 +13,8 @@ use crate::places::Places;
 use crate::reader::{Context, Reader, Text};
 use crate::source::parse_sources;
 use crate::spec::{
-    ChunkSpec, CommitSpec, Durability, EmbedSpec, ExtractSpec, IndexSpec, ModelSpec, PdfEngine, PipelineSpec,
-    RunSpec,
+    ChunkSpec, CommitSpec, Durability, EmbedSpec, ExtractSpec, Hidden, IndexSpec, ModelSpec, PdfEngine,
+    PipelineSpec, RunSpec,
 };
 use crate::units::{self, DURATION, Reason, SIZE};
 use crate::uri;
@@ -26,7 +26,7 @@ pub(crate) const TOP: &[&str] = &[
 pub(crate) const INDEX: &[&str] = &["uri", "keep_for", "keep_last", "durability"];
 pub(crate) const MODEL: &[&str] = &["name"];
 pub(crate) const CHUNK: &[&str] = &["max_tokens", "overlap_tokens"];
-pub(crate) const EXTRACT: &[&str] = &["memory", "cpu", "wall", "workers", "pdf_engines"];
+pub(crate) const EXTRACT: &[&str] = &["memory", "cpu", "wall", "workers", "pdf_engines", "hidden"];
 pub(crate) const EMBED: &[&str] = &["sessions"];
 pub(crate) const COMMIT: &[&str] = &["interval", "max_documents", "max_bytes"];
 pub(crate) const RUN: &[&str] = &["reconcile_interval", "settle", "drain_timeout"];
@@ -39,6 +39,7 @@ pub(crate) const MOST_KEPT: u64 = 1_000_000_000;
 pub(crate) const MOST_DOCUMENTS: u64 = 1_000_000;
 
 const PDF_ENGINE: &str = "a PDF engine: \"pdfboss\" or \"pdf-extract\"";
+const HIDDEN: &str = "\"drop\" or \"keep\"";
 const SECOND: Duration = Duration::from_secs(1);
 const MIB: u64 = 1 << 20;
 
@@ -122,6 +123,10 @@ fn parse_extract(extract: &Reader<'_>) -> Result<ExtractSpec, ConfigError> {
         wall: duration(extract, "wall", 30 * SECOND, SECOND)?,
         workers: extract.integer("workers", 1..=MOST_PARALLEL)?.map(to_usize),
         pdf_engines: parse_engines(extract)?,
+        hidden: match extract.text("hidden", HIDDEN)? {
+            Some(word) => word.word(&[("drop", Hidden::Drop), ("keep", Hidden::Keep)])?,
+            None => Hidden::Drop,
+        },
     })
 }
 

@@ -148,6 +148,9 @@ shape! {
             inner(regex(pattern = r"^(pdfboss|pdf-extract)$|\$"))
         )]
         pdf_engines: Option<Vec<String>>,
+        /// What becomes of text that readers do not see, such as comments and hidden elements.
+        #[schemars(extend("default" = "drop"), regex(pattern = r"^(drop|keep)$|\$"))]
+        hidden: Option<String>,
     }
 }
 

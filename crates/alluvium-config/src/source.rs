@@ -14,6 +14,7 @@ use crate::parse::size;
 use crate::patterns::{parse_exclude, parse_include};
 use crate::reader::{Context, Reader, Text, quote};
 use crate::units::Reason;
+use crate::uri::beneath;
 use crate::value::Value;
 
 pub(crate) const FILESYSTEM: &[&str] = &[
@@ -220,7 +221,7 @@ pub(crate) fn local_path(path: &str, folder: &Path) -> Result<PathBuf, Reason> {
     match path {
         "" => Err("is empty".into()),
         path if path.contains("://") => Err("is not a local path".into()),
-        path => Ok(folder.join(path)),
+        path => beneath(path, folder),
     }
 }
 

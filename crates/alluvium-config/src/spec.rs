@@ -98,6 +98,18 @@ pub struct ExtractSpec {
     pub workers: Option<usize>,
     /// PDF engines, the first that makes it wins; not empty, no engine twice.
     pub pdf_engines: Vec<PdfEngine>,
+    /// What becomes of what readers do not see.
+    pub hidden: Hidden,
+}
+
+/// What becomes of what readers of a document do not see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hidden {
+    /// It is left out, and counted.
+    Drop,
+    /// It is text like all else.
+    Keep,
 }
 
 /// An engine that reads PDF.

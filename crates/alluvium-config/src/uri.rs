@@ -28,7 +28,7 @@ pub(crate) fn local_path(uri: &str, folder: &Path) -> Result<PathBuf, Reason> {
         return Err("is empty".into());
     }
     let Some((scheme, rest)) = uri.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) else {
-        return Ok(folder.join(uri));
+        return beneath(uri, folder);
     };
     if !scheme.eq_ignore_ascii_case("file") {
         let known = KNOWN.iter().find(|(name, _)| scheme.eq_ignore_ascii_case(name));
@@ -41,6 +41,15 @@ pub(crate) fn local_path(uri: &str, folder: &Path) -> Result<PathBuf, Reason> {
         return Err("a file:// URI needs an absolute path: file:///srv/index".into());
     }
     decode(path).map(PathBuf::from).ok_or_else(|| "has a bad percent escape".into())
+}
+
+/// A path, relative ones beneath `folder`. `~` is the shell's: taken by its word it would be a folder of that
+/// name.
+pub(crate) fn beneath(path: &str, folder: &Path) -> Result<PathBuf, Reason> {
+    if path == "~" || path.starts_with("~/") {
+        return Err("~ is not expanded here: write ${HOME} instead, or ./~ for a folder of that name".into());
+    }
+    Ok(folder.join(path))
 }
 
 fn is_scheme(text: &str) -> bool {
@@ -64,6 +73,11 @@ mod tests {
         {
             assert!(path(bad).is_err(), "{bad}");
         }
+        for home in ["~", "~/index"] {
+            assert!(path(home).is_err_and(|why| why.to_string().contains("${HOME}")), "{home}");
+        }
+        assert_eq!(path("./~/index"), Ok("/p/./~/index".into()));
+        assert_eq!(path("a~/~b"), Ok("/p/a~/~b".into()));
         assert_eq!(path("weird dir://x"), Ok("/p/weird dir://x".into()), "not a scheme");
     }
 }

@@ -68,6 +68,8 @@ pub struct Upsert {
     pub hash: Sha256,
     /// What the source says the bytes are; the extractor may find otherwise.
     pub media_type: MediaType,
+    /// The label of the charset that the source says they are in, as it is written.
+    pub charset: Option<String>,
     /// The document's title, where the source knows one better than its content does.
     pub title: Option<String>,
     /// Where a person finds the document.
@@ -138,6 +140,9 @@ pub enum MediaType {
     /// `text/html`
     #[serde(rename = "text/html")]
     Html,
+    /// `application/xhtml+xml`
+    #[serde(rename = "application/xhtml+xml")]
+    Xhtml,
     /// `text/markdown`
     #[serde(rename = "text/markdown")]
     Markdown,
@@ -152,7 +157,8 @@ impl MediaType {
         let (_, extension) = name.rsplit_once('.')?;
         match extension.to_ascii_lowercase().as_str() {
             "pdf" => Some(Self::Pdf),
-            "html" | "htm" | "xhtml" => Some(Self::Html),
+            "html" | "htm" => Some(Self::Html),
+            "xhtml" | "xht" => Some(Self::Xhtml),
             "md" | "markdown" | "mdown" | "mkd" => Some(Self::Markdown),
             "txt" | "text" | "log" | "rst" | "adoc" | "org" => Some(Self::Plain),
             _ => None,
@@ -163,11 +169,25 @@ impl MediaType {
     pub fn of_mime(mime: &str) -> Option<Self> {
         match mime.split(';').next().unwrap_or("").trim().to_ascii_lowercase().as_str() {
             "application/pdf" => Some(Self::Pdf),
-            "text/html" | "application/xhtml+xml" => Some(Self::Html),
+            "text/html" => Some(Self::Html),
+            "application/xhtml+xml" => Some(Self::Xhtml),
             "text/markdown" | "text/x-markdown" => Some(Self::Markdown),
             "text/plain" => Some(Self::Plain),
             _ => None,
         }
+    }
+
+    /// The charset that a MIME type names: `text/plain; charset="iso-8859-15"`. As it is written, and bounded.
+    pub fn charset_of_mime(mime: &str) -> Option<String> {
+        const LONGEST: usize = 40;
+        let named = |parameter: &str| {
+            let (name, value) = parameter.split_once('=')?;
+            let value = value.trim().trim_matches(['"', '\'']).trim();
+            let fits =
+                name.trim().eq_ignore_ascii_case("charset") && !value.is_empty() && value.len() <= LONGEST;
+            fits.then(|| value.to_owned())
+        };
+        mime.split(';').skip(1).find_map(named)
     }
 
     /// The MIME type.
@@ -175,8 +195,27 @@ impl MediaType {
         match self {
             Self::Pdf => "application/pdf",
             Self::Html => "text/html",
+            Self::Xhtml => "application/xhtml+xml",
             Self::Markdown => "text/markdown",
             Self::Plain => "text/plain",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_charset_of_a_mime_type() {
+        for (mime, expect) in [
+            ("text/plain; charset=iso-8859-15", Some("iso-8859-15")),
+            ("text/plain;format=flowed; Charset = \"UTF-16\" ", Some("UTF-16")),
+            ("text/plain; x-charset=a", None),
+            ("text/plain", None),
+            ("text/plain; charset=", None),
+        ] {
+            assert_eq!(MediaType::charset_of_mime(mime).as_deref(), expect, "{mime}");
         }
     }
 }

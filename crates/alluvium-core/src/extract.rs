@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::change::MediaType;
+use crate::notes::ExtractionNotes;
 use crate::quarantine::Refusal;
 
 /// A part of the pipeline with its version, as provenance names it.
@@ -37,6 +38,8 @@ pub struct ExtractRequest {
     pub bytes: Vec<u8>,
     /// What the source says they are.
     pub media_type: MediaType,
+    /// The label of the charset that the source says they are in.
+    pub charset: Option<String>,
 }
 
 /// A heading in extracted text.
@@ -69,6 +72,12 @@ pub struct Extracted {
     pub extractor: Component,
     /// Why this is only a part of the document; `None` when it is whole.
     pub partial: Option<String>,
+    /// What was replaced and left out.
+    #[serde(default, skip_serializing_if = "ExtractionNotes::is_empty")]
+    pub notes: ExtractionNotes,
+    /// What the document says of itself as `key=value` (front matter), never of access.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metadata: Vec<String>,
 }
 
 impl Extracted {
@@ -154,6 +163,8 @@ mod tests {
             language: None,
             extractor: Component::new("test", "1"),
             partial: None,
+            notes: Default::default(),
+            metadata: vec![],
         }
     }
 

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use crate::change::AccessChange;
 use crate::document::{Prepared, PreparedContent};
 use crate::guard::conflict;
+use crate::id::DocId;
 use crate::quarantine::{Refusal, Stage};
 use crate::version::Version;
 
@@ -18,6 +19,9 @@ pub struct Folded {
     /// Changes that are refused beside one that goes on: the batch holds content for their document that
     /// must be served, and they must not be lost.
     pub refused: Vec<(Prepared, Refusal)>,
+    /// The document of each change that came to nothing, because another of the batch says more. Deletions are
+    /// left out: a count of documents that were looked at has none of them.
+    pub superseded: Vec<DocId>,
 }
 
 /// Folds changes, in the order in which they came. Each half folds alone: the later one wins unless its
@@ -25,7 +29,11 @@ pub struct Folded {
 pub fn fold(changes: Vec<Prepared>) -> Folded {
     let mut folded = Folded::default();
     let mut places: HashMap<String, usize> = HashMap::new();
+    let mut looked_at: HashMap<DocId, usize> = HashMap::new();
     for change in changes {
+        if !is_deletion(&change) {
+            *looked_at.entry(change.doc_id.clone()).or_default() += 1;
+        }
         let place = places.get(change.doc_id.as_str()).copied();
         match place.and_then(|i| folded.changes.get_mut(i)) {
             Some(earlier) => merge(earlier, change, &mut folded.refused),
@@ -35,7 +43,23 @@ pub fn fold(changes: Vec<Prepared>) -> Folded {
             }
         }
     }
+    folded.superseded = superseded(looked_at, &folded);
     folded
+}
+
+/// What was looked at more often than it goes on.
+fn superseded(mut looked_at: HashMap<DocId, usize>, folded: &Folded) -> Vec<DocId> {
+    let beside = folded.refused.iter().map(|(change, _)| change);
+    for change in folded.changes.iter().chain(beside).filter(|change| !is_deletion(change)) {
+        if let Some(count) = looked_at.get_mut(&change.doc_id) {
+            *count = count.saturating_sub(1);
+        }
+    }
+    looked_at.into_iter().flat_map(|(id, count)| std::iter::repeat_n(id, count)).collect()
+}
+
+fn is_deletion(change: &Prepared) -> bool {
+    matches!(change.content, PreparedContent::Deleted { .. })
 }
 
 /// Which of two halves goes on.
@@ -186,7 +210,6 @@ mod tests {
     use crate::change::Origin;
     use crate::document::{KeptContent, RefusedContent};
     use crate::hash::Sha256;
-    use crate::id::DocId;
     use crate::quarantine::Cause;
     use crate::version::VersionKind;
 
@@ -218,6 +241,17 @@ mod tests {
         let first = folded.changes.first().unwrap();
         assert_eq!(first.content.version(), Some(&v(3)));
         assert!(matches!(&first.access, AccessChange::Declared { version, .. } if *version == v(9)));
+    }
+
+    #[test]
+    fn what_comes_to_nothing_is_told_and_deletions_are_not() {
+        let superseded = |changes: Vec<Prepared>| fold(changes).superseded.len();
+        assert_eq!(superseded(vec![grant("s/a", 1), grant("s/b", 1)]), 0);
+        assert_eq!(superseded(vec![grant("s/a", 1), grant("s/a", 2), grant("s/a", 3)]), 2);
+        assert_eq!(superseded(vec![delete("s/a", 1), delete("s/a", 2)]), 0);
+        assert_eq!(superseded(vec![refuse("s/a", 1), delete("s/a", 2)]), 1);
+        assert_eq!(superseded(vec![refuse("s/a", 2), delete("s/a", 1)]), 0, "it is refused beside");
+        assert_eq!(superseded(vec![refuse("s/a", 1), refuse("s/a", 2)]), 1);
     }
 
     fn refuse(id: &str, value: u64) -> Prepared {

@@ -9,6 +9,7 @@ use crate::brake::Brake;
 use crate::change::DocumentChange;
 use crate::checkpoint::CheckpointDelta;
 use crate::id::SourceName;
+use crate::skipped::Skipped;
 
 /// How much the caller can take. A batch stays within it, but for a single change that is larger.
 #[derive(Debug, Clone, Copy)]
@@ -24,12 +25,13 @@ pub struct Room {
 pub struct SourceBatch {
     /// Changes, those of one document in order.
     pub changes: Vec<DocumentChange>,
-    /// Documents looked at, of whatever outcome.
+    /// Documents looked at, of whatever outcome, what is skipped included. What is said to be gone was not
+    /// looked at.
     pub seen: u64,
     /// Documents that are as the index knows them.
     pub unchanged: u64,
     /// Files of a type that is not supported, and events that leave contents as they are.
-    pub skipped: u64,
+    pub skipped: Skipped,
     /// Progress that is complete once every change so far is committed.
     pub deltas: Vec<CheckpointDelta>,
     /// Deletions that were withheld.

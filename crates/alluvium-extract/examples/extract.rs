@@ -49,7 +49,7 @@ async fn work(pool: Arc<WorkerPool>, files: Arc<Mutex<Vec<PathBuf>>>) {
         let Ok(bytes) = std::fs::read(&path) else { continue };
         let size = bytes.len();
         let started = Instant::now();
-        let outcome = match pool.extract(ExtractRequest { bytes, media_type }).await {
+        let outcome = match pool.extract(ExtractRequest { bytes, media_type, charset: None }).await {
             Ok(e) => {
                 let word = if e.partial.is_some() { "partial" } else { "ok" };
                 let counts =

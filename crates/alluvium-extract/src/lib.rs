@@ -9,6 +9,7 @@
 
 mod charset;
 mod chunker;
+mod encoded;
 mod html;
 mod limits;
 mod markdown;

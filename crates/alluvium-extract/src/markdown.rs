@@ -1,14 +1,19 @@
-//! Markdown: the text is the source itself, decoded and normalized; the parser only finds headings.
+//! Markdown: the text is the source itself, decoded and normalized, without its front matter and what readers do not
+//! see; the parser only finds those and the headings.
+
+mod front;
+mod unseen;
 
 use alluvium_core::quarantine::Cause;
 use alluvium_core::text::normalize;
 use pulldown_cmark::{Event, MetadataBlockKind, Options, Parser, Tag, TagEnd};
 
-use crate::charset::decode;
-use crate::outcome::{Failure, Meta, Piece, PieceHeading, is_blank, one_line};
+use crate::outcome::{Asked, Failure, Meta, Piece, PieceHeading, is_blank, one_line};
+use crate::plain;
+use front::Front;
 
 /// Raise it when the output changes: it is part of the pipeline's fingerprint.
-pub(crate) const VERSION: &str = "1";
+pub(crate) const VERSION: &str = "2";
 
 /// What counts as Markdown, for headings and for cutting alike.
 pub(crate) fn options() -> Options {
@@ -20,29 +25,57 @@ pub(crate) fn options() -> Options {
         | Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS
 }
 
-pub(crate) fn extract(bytes: &[u8]) -> Result<(Piece, Meta), Failure> {
-    let text = normalize(&decode(bytes, None)?);
+pub(crate) fn extract(bytes: &[u8], asked: &Asked<'_>) -> Result<(Piece, Meta), Failure> {
+    let (source, mut notes) = plain::decoded(bytes, asked)?;
+    let (front, body) = front_matter(&source);
+    let mut text = body.to_owned();
+    if !asked.keeps_hidden {
+        let unseen = unseen::ranges(&text);
+        if !unseen.is_empty() {
+            let (kept, characters) = unseen::without(&text, &unseen);
+            notes.hidden_characters += characters;
+            // What has come together may be one character now.
+            text = normalize(&kept);
+        }
+    }
     if is_blank(&text) {
         return Err(Failure::new(Cause::Empty, "no text but blanks"));
     }
-    let (headings, declared) = outline(&text);
+    let headings = outline(&text);
     let first = headings.iter().find(|h| h.level == 1).map(|h| h.title.clone());
-    let meta = Meta { title: declared.or(first), ..Meta::default() };
+    let Front { title, language, metadata } = front;
+    let meta = Meta { title: title.or(first), language, metadata, notes, ..Meta::default() };
     Ok((Piece { text, headings, failed: None }, meta))
 }
 
-/// The headings, and the title that front matter declares.
-fn outline(text: &str) -> (Vec<PieceHeading>, Option<String>) {
-    let (mut headings, mut declared) = (Vec::new(), None);
+/// What front matter says, and the text after it; all of it is text where it is none.
+fn front_matter(source: &str) -> (Front, &str) {
+    let after = |end: usize| source.get(end..).unwrap_or_default().trim_start_matches('\n');
+    if let Some((end, front)) = front::json(source) {
+        return (front, after(end));
+    }
+    let mut events = Parser::new_ext(source, options()).into_offset_iter();
+    let Some((Event::Start(Tag::MetadataBlock(kind)), range)) = events.next() else {
+        return (Front::default(), source);
+    };
+    let block = events.map_while(|(event, _)| match event {
+        Event::Text(text) => Some(text),
+        _ => None,
+    });
+    let block: String = block.map(|text| text.to_string()).collect();
+    let front = match kind {
+        MetadataBlockKind::YamlStyle => front::yaml(&block),
+        MetadataBlockKind::PlusesStyle => front::toml(&block),
+    };
+    front.map_or((Front::default(), source), |front| (front, after(range.end)))
+}
+
+/// The headings.
+fn outline(text: &str) -> Vec<PieceHeading> {
+    let mut headings = Vec::new();
     let mut open: Option<PieceHeading> = None;
-    let mut front: Option<MetadataBlockKind> = None;
     for (event, range) in Parser::new_ext(text, options()).into_offset_iter() {
         match event {
-            Event::Start(Tag::MetadataBlock(kind)) => front = Some(kind),
-            Event::End(TagEnd::MetadataBlock(_)) => front = None,
-            Event::Text(block) if front.is_some() => {
-                declared = declared.or_else(|| front_title(&block, front))
-            }
             Event::Start(Tag::Heading { level, .. }) => {
                 let line = text.get(..range.start).and_then(|t| t.rfind('\n')).map_or(0, |at| at + 1);
                 open = Some(PieceHeading { start: line, level: level as u8, title: String::new() });
@@ -68,23 +101,17 @@ fn outline(text: &str) -> (Vec<PieceHeading>, Option<String>) {
             _ => {}
         }
     }
-    (headings, declared)
-}
-
-/// `title: …` (YAML) or `title = …` (TOML), when it stands alone on a line.
-fn front_title(block: &str, kind: Option<MetadataBlockKind>) -> Option<String> {
-    let sign = if kind == Some(MetadataBlockKind::PlusesStyle) { '=' } else { ':' };
-    let line = block.lines().find_map(|l| l.strip_prefix("title")?.trim_start().strip_prefix(sign))?;
-    let value = line.trim();
-    let quoted = ['"', '\''].into_iter().find_map(|q| value.strip_prefix(q)?.strip_suffix(q));
-    // Anything but a plain or a simply quoted scalar is not worth a YAML parser.
-    let plain = (!value.starts_with(['|', '>', '[', '{', '"', '\''])).then_some(value);
-    one_line(quoted.or(plain)?)
+    headings
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Limits;
+
+    fn extract(bytes: &[u8]) -> Result<(Piece, Meta), Failure> {
+        super::extract(bytes, &Asked { limits: &Limits::default(), charset: None, keeps_hidden: false })
+    }
 
     fn headings(source: &str) -> Vec<(usize, u8, String)> {
         let (piece, _) = extract(source.as_bytes()).unwrap();
@@ -113,12 +140,42 @@ mod tests {
     }
 
     #[test]
-    fn front_matter_gives_the_title_and_stays_in_the_text() {
+    fn front_matter_gives_the_title_and_metadata_and_is_no_text() {
         let title = |source: &str| extract(source.as_bytes()).unwrap().1.title;
         assert_eq!(title("---\ntitle: \"A plan\"\ntags: [x]\n---\n\n# Other\n").as_deref(), Some("A plan"));
         assert_eq!(title("+++\ntitle = 'A plan'\n+++\n\n# Other\n").as_deref(), Some("A plan"));
-        assert_eq!(title("---\ntitle: [1]\n---\n\n# Other\n").as_deref(), Some("Other"));
+        assert_eq!(title("---\ntitle: {a: b}\n---\n\n# Other\n").as_deref(), Some("Other"));
+        let (piece, meta) =
+            extract(b"---\ntitle: A\nteam: people\ntags: [x, y]\n---\n\n# Other\n\ntext\n").unwrap();
+        assert_eq!(piece.text, "# Other\n\ntext\n");
+        assert_eq!(piece.headings[0].start, 0);
+        assert_eq!(meta.metadata, ["team=people", "tags=x", "tags=y"]);
+        let (piece, _) = extract(b"---\njust a rule and words\n---\n\ntext\n").unwrap();
+        assert!(piece.text.contains("just a rule"), "what is no front matter stays");
         assert_eq!(headings("---\ntitle: x\n---\n\n# Other\n").len(), 1);
+    }
+
+    #[test]
+    fn what_readers_do_not_see_is_left_out_and_counted() {
+        let source = "# A\n\nseen <!-- not --> seen\n\n<!--\nnot\n\nnot\n-->\n\n<div hidden>\n\nnot **this**\n\n</div>\n\n\
+            <span style=\"display:none\">not</span>last\n\n[//]: # (not)\n\n`<!-- code -->`\n\n    <!-- code -->\n";
+        let (piece, meta) = extract(source.as_bytes()).unwrap();
+        assert!(!piece.text.contains("not"), "{}", piece.text);
+        assert!(piece.text.contains("seen  seen") && piece.text.contains("last"), "{}", piece.text);
+        assert_eq!(piece.text.matches("<!-- code -->").count(), 2, "{}", piece.text);
+        assert!(meta.notes.hidden_characters > 20, "{:?}", meta.notes);
+        let kept = Asked { limits: &Limits::default(), charset: None, keeps_hidden: true };
+        assert!(super::extract(source.as_bytes(), &kept).unwrap().0.text.contains("not **this**"));
+        let details = "<details><summary>s</summary>\n\nopen me\n\n</details>\n";
+        assert!(extract(details.as_bytes()).unwrap().0.text.contains("open me"));
+    }
+
+    #[test]
+    fn data_is_left_out() {
+        let source = format!("![a picture](data:image/png;base64,{}) after\n", "iVBORw0KGgo9".repeat(900));
+        let (piece, meta) = extract(source.as_bytes()).unwrap();
+        assert_eq!(piece.text, "![a picture](data:image/png;base64,[…]) after\n");
+        assert_eq!(meta.notes.encoded_bytes, 12 * 900);
     }
 
     #[test]

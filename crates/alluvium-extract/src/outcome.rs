@@ -1,7 +1,20 @@
 //! What an extractor inside the worker hands over: text in pieces, or why there is none.
 
+use alluvium_core::notes::ExtractionNotes;
 use alluvium_core::quarantine::Cause;
 use serde::{Deserialize, Serialize};
+
+use crate::limits::Limits;
+
+/// What is asked of an extractor of text, besides the bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) limits: &'a Limits,
+    /// The label of the charset that the source names.
+    pub(crate) charset: Option<&'a str>,
+    /// What readers do not see is text like all else.
+    pub(crate) keeps_hidden: bool,
+}
 
 /// A heading within a piece of text; `start` is a byte of that piece.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +44,10 @@ pub(crate) struct Meta {
     pub(crate) partial: Option<String>,
     /// Whether anything but text is drawn on the pages.
     pub(crate) drawn: bool,
+    /// What was replaced and left out.
+    pub(crate) notes: ExtractionNotes,
+    /// What the document says of itself, as `key=value`.
+    pub(crate) metadata: Vec<String>,
 }
 
 /// Why there is no text.

@@ -21,7 +21,16 @@ pub(crate) enum Request {
     /// First, and once: what the worker may use. It hardens itself by it before it reads a document.
     Start { limits: Limits },
     /// A document, in the body. `engine` is for PDFs.
-    Extract { media_type: MediaType, engine: PdfEngineName },
+    Extract {
+        media_type: MediaType,
+        engine: PdfEngineName,
+        /// The label of the charset that the source names.
+        #[serde(default)]
+        charset: Option<String>,
+        /// What readers do not see is text, too.
+        #[serde(default)]
+        keeps_hidden: bool,
+    },
 }
 
 /// What a worker says. Each document ends in `Done` or `Failed`.
@@ -119,7 +128,8 @@ mod tests {
     fn frames_round_trip_and_are_bounded() {
         let mut wire = Vec::new();
         let engine = PdfEngineName::Pdfboss;
-        write(&mut wire, &Request::Extract { media_type: MediaType::Pdf, engine }, b"body").unwrap();
+        let (media_type, charset, keeps_hidden) = (MediaType::Pdf, None, false);
+        write(&mut wire, &Request::Extract { media_type, engine, charset, keeps_hidden }, b"body").unwrap();
         let (header, body): (Request, _) = read(&mut wire.as_slice(), 4).unwrap().unwrap();
         assert!(matches!(header, Request::Extract { media_type: MediaType::Pdf, .. }));
         assert_eq!(body, b"body");

@@ -38,7 +38,7 @@ async fn extract(
     media_type: MediaType,
     bytes: impl Into<Vec<u8>>,
 ) -> Result<Extracted, Refusal> {
-    match pool.extract(ExtractRequest { bytes: bytes.into(), media_type }).await {
+    match pool.extract(ExtractRequest { bytes: bytes.into(), media_type, charset: None }).await {
         Ok(extracted) => Ok(sound(extracted)),
         Err(ExtractError::Refused(refusal)) => Err(refusal),
         Err(ExtractError::Unavailable(e)) => panic!("{e}"),

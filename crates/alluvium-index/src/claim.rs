@@ -106,7 +106,9 @@ impl Claim<'_> {
             Some(version) => {
                 Manifests::of(name, &path)?.drop_torn(version).await?;
                 let found = Table::open(name, &path, version, self.session.clone()).await?;
-                if skips_restore(role) { found } else { found.restore().await? }
+                let table = if skips_restore(role) { found } else { found.restore().await? };
+                // Boxed: a commit's future is large.
+                Box::pin(table.with_later_columns(role)).await?
             }
             None => {
                 let empty = RecordBatch::new_empty(Arc::new(schema(role, self.fingerprint.model.dimension)));

@@ -2,6 +2,7 @@
 
 use alluvium_core::fingerprint::GenerationFingerprint;
 use alluvium_core::ledger::TableRole;
+use alluvium_core::notes::ExtractionNotes;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -90,6 +91,12 @@ pub struct ExtractStep {
     pub normalization: String,
     /// Why the text is only a part of the document.
     pub partial: Option<String>,
+    /// Sequences of bytes that are no character of the document's charset; each is one U+FFFD in the text.
+    pub replaced_characters: u64,
+    /// Characters that readers of the document do not see, left out.
+    pub hidden_characters: u64,
+    /// Bytes of data written as text, left out.
+    pub encoded_bytes: u64,
 }
 
 /// The chunk.
@@ -192,6 +199,8 @@ impl Index {
 
     fn explanation(&self, chunk: ChunkRow, document: DocumentRow, policy: PolicyRow) -> Explanation {
         let fingerprint = &self.record.fingerprint;
+        let notes: ExtractionNotes =
+            document.notes.as_deref().and_then(|notes| serde_json::from_str(notes).ok()).unwrap_or_default();
         Explanation {
             steps: Steps {
                 source: source_step(&chunk, &document),
@@ -202,6 +211,9 @@ impl Index {
                     text_hash: chunk.text_hash,
                     normalization: fingerprint.normalization.clone(),
                     partial: document.partial,
+                    replaced_characters: notes.replaced_characters,
+                    hidden_characters: notes.hidden_characters,
+                    encoded_bytes: notes.encoded_bytes,
                 },
                 chunk: ChunkStep {
                     chunker: chunk.chunker,

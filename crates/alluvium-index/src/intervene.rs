@@ -11,7 +11,7 @@ use std::time::Duration;
 use alluvium_core::id::{DocId, PipelineName};
 
 use crate::error::{IndexError, Result};
-use crate::writer::{Options, Rollback, RollbackOptions, RollbackPlan, Writer};
+use crate::writer::{Options, Rollback, RollbackOptions, Writer};
 
 /// How often a busy writer may publish between our look at the ledger and our claim.
 const ATTEMPTS: u32 = 20;
@@ -44,11 +44,6 @@ impl Intervention {
     /// Takes the turn. The index must be there and be this pipeline's; its model does not matter.
     pub async fn open(root: &Path, pipeline: &PipelineName, options: Options) -> Result<Self> {
         Ok(Self { writer: Box::pin(Writer::intervene(root, pipeline, options)).await? })
-    }
-
-    /// What a rollback would do. Nothing is written.
-    pub async fn plan_rollback(&self, options: &RollbackOptions) -> Result<RollbackPlan> {
-        self.writer.plan_rollback(options).await
     }
 
     /// Puts the content of an earlier record back in service, under the permissions of now.

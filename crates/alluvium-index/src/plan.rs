@@ -168,15 +168,42 @@ impl Plan {
 
 impl Plan {
     /// Quarantines a change. One that comes twice in a batch is one item.
-    fn refuse(&mut self, document: &DocId, row: QuarantineRow) {
+    fn refuse(&mut self, row: QuarantineRow) {
         match self.quarantine.iter_mut().find(|known| known.id == row.id) {
             Some(known) => *known = row,
-            None => {
-                self.quarantine.push(row);
-                self.counts.of(document).quarantined += 1;
-            }
+            None => self.quarantine.push(row),
         }
     }
+
+    /// Counts what became of one change. Counts are disjoint: each change has one outcome.
+    fn count(&mut self, document: &DocId, outcome: Outcome) {
+        let counts = self.counts.of(document);
+        match outcome {
+            Outcome::Indexed => counts.indexed += 1,
+            Outcome::Access => counts.access += 1,
+            Outcome::Unchanged => counts.unchanged += 1,
+            Outcome::Deleted => counts.deleted += 1,
+            Outcome::Quarantined => counts.quarantined += 1,
+            Outcome::Nothing => {}
+        }
+    }
+}
+
+/// What became of a change, as it is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Its content is served.
+    Indexed,
+    /// Only the access list changed.
+    Access,
+    /// It is there already, or something newer is.
+    Unchanged,
+    /// The document is gone.
+    Deleted,
+    /// Something of it was refused. A document that is kept and served to nobody is this and nothing else.
+    Quarantined,
+    /// A deletion of what is gone already: nothing was looked at.
+    Nothing,
 }
 
 /// Plans folded changes over the facts of their documents.
@@ -187,8 +214,14 @@ pub(crate) fn plan(folded: Folded, facts: &HashMap<String, Facts>, context: &Con
     for (change, refusal) in &folded.refused {
         let facts = facts.get(change.doc_id.as_str()).unwrap_or(&nothing);
         if !facts.known()?.is_beyond(change) {
-            plan.refuse(&change.doc_id, build::quarantine_row(change, refusal, facts, context));
+            plan.refuse(build::quarantine_row(change, refusal, facts, context));
+            plan.count(&change.doc_id, Outcome::Quarantined);
+        } else {
+            plan.count(&change.doc_id, Outcome::Unchanged);
         }
+    }
+    for document in &folded.superseded {
+        plan.count(document, Outcome::Unchanged);
     }
     for change in folded.changes {
         let id = change.doc_id.as_str();
@@ -209,16 +242,16 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn change(mut self, change: Prepared) -> Result<()> {
         if self.deletes_a_stranger(&change) {
-            self.plan.counts.of(&change.doc_id).unchanged += 1;
             return Ok(());
         }
         let access = judge_access(&self.known, &change.access);
         let content = self.judge_with_access(&change, &access);
         let policy = self.policy_after(&change, &content, &access);
-        self.refusals(&change, &content, &access);
+        let is_refused = self.refusals(&change, &content, &access);
         self.policy(&change, policy.as_ref());
         let acl = policy.map_or_else(Acl::nobody, |p| p.acl);
-        self.content(change, content, &acl);
+        let outcome = self.content(&change, content, &acl);
+        self.plan.count(&change.doc_id, if is_refused { Outcome::Quarantined } else { outcome });
         Ok(())
     }
 
@@ -279,7 +312,8 @@ impl Planner<'_> {
         policy
     }
 
-    fn refusals(&mut self, change: &Prepared, content: &ContentVerdict, access: &AccessVerdict) {
+    /// Quarantines what is refused of the change, resolves what it mends, and says whether anything was refused.
+    fn refusals(&mut self, change: &Prepared, content: &ContentVerdict, access: &AccessVerdict) -> bool {
         let content_refusal = match content {
             ContentVerdict::Refuse(refusal) | ContentVerdict::Withdraw(refusal) => Some(refusal),
             _ => None,
@@ -292,9 +326,10 @@ impl Planner<'_> {
         };
         for refusal in content_refusal.into_iter().chain(access_refusal) {
             let row = build::quarantine_row(change, refusal, self.facts, self.context);
-            self.plan.refuse(&change.doc_id, row);
+            self.plan.refuse(row);
         }
         self.resolve(change, content, access);
+        content_refusal.is_some() || access_refusal.is_some()
     }
 
     /// Items that this change mends are resolved: those of content by content, those of access by
@@ -348,21 +383,28 @@ impl Planner<'_> {
         }
     }
 
-    fn content(&mut self, change: Prepared, verdict: ContentVerdict, acl: &Acl) {
+    fn content(&mut self, change: &Prepared, verdict: ContentVerdict, acl: &Acl) -> Outcome {
         let id = change.doc_id.as_str().to_owned();
         match verdict {
-            ContentVerdict::Replace => self.replace(&change, acl),
-            ContentVerdict::Delete => self.delete(&change),
+            ContentVerdict::Replace => {
+                self.replace(change, acl);
+                Outcome::Indexed
+            }
+            ContentVerdict::Delete => {
+                self.delete(change);
+                Outcome::Deleted
+            }
             ContentVerdict::Touch => {
                 if let PreparedContent::Indexed(content) = &change.content {
                     self.plan.touch.push((id.clone(), content.version.clone()));
                 }
-                self.plan.counts.of(&change.doc_id).unchanged += 1;
                 self.relist(id, acl);
+                Outcome::Unchanged
             }
             ContentVerdict::Refuse(_) => {
-                self.refused(&change);
+                self.refused(change);
                 self.relist(id, acl);
+                Outcome::Quarantined
             }
             ContentVerdict::Withdraw(_) => self.withdraw(&change),
             ContentVerdict::Describe => {
@@ -377,12 +419,15 @@ impl Planner<'_> {
             }
             ContentVerdict::Unsaid => {
                 if self.relist(id, acl) {
-                    self.plan.counts.of(&change.doc_id).access += 1;
+                    Outcome::Access
+                } else {
+                    Outcome::Unchanged
                 }
             }
             ContentVerdict::Unchanged | ContentVerdict::Stale | ContentVerdict::Erased => {
-                self.plan.counts.of(&change.doc_id).unchanged += 1;
                 self.relist(id, acl);
+                let is_deletion = matches!(change.content, PreparedContent::Deleted { .. });
+                if is_deletion { Outcome::Nothing } else { Outcome::Unchanged }
             }
         }
     }
@@ -398,7 +443,6 @@ impl Planner<'_> {
         let reused = content.chunks.iter().filter(|c| c.reused).count() as u64;
         let words_only = content.chunks.iter().filter(|c| c.chunk.is_words_only()).count() as u64;
         let counts = self.plan.counts.of(&change.doc_id);
-        counts.indexed += 1;
         counts.chunks_written += chunks.len() as u64;
         counts.chunks_reused += reused;
         counts.chunks_words_only += words_only;
@@ -412,7 +456,6 @@ impl Planner<'_> {
             self.plan.remove.push(change.doc_id.as_str().to_owned());
         }
         self.plan.documents.push(build::deleted_row(change, version, self.facts, self.context));
-        self.plan.counts.of(&change.doc_id).deleted += 1;
     }
 
     /// The last good version stays in service; an id without one gets a row that says so.

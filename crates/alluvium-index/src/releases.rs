@@ -9,7 +9,7 @@
 //! is kept, or it is refused.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alluvium_core::ledger::Record;
@@ -68,20 +68,25 @@ impl Target {
 #[derive(Debug, Clone)]
 pub struct Releases {
     ledger: Ledger,
-    store: Arc<dyn ObjectStore>,
+    /// Made with the first release: whoever reads an index makes nothing in it.
+    folder: PathBuf,
 }
 
 impl Releases {
     /// Opens the releases of the index at `root`, which must be there.
     pub fn open(root: &Path) -> Result<Self> {
         let layout = Layout::new(root);
-        Ok(Self { ledger: Ledger::open(&layout)?, store: storage::folder_store(&layout.releases())? })
+        Ok(Self { ledger: Ledger::open(&layout)?, folder: layout.releases() })
+    }
+
+    fn store(&self) -> Result<Option<Arc<dyn ObjectStore>>> {
+        storage::existing_folder_store(&self.folder)
     }
 
     /// All of them, the newest record first.
     pub async fn list(&self) -> Result<Vec<Release>> {
-        let listed: Vec<_> =
-            self.store.list(None).try_collect().await.map_err(store_error("listing releases"))?;
+        let Some(store) = self.store()? else { return Ok(Vec::new()) };
+        let listed: Vec<_> = store.list(None).try_collect().await.map_err(store_error("listing releases"))?;
         let mut releases = Vec::new();
         for object in listed {
             let Some(name) = object.location.filename().and_then(|f| f.strip_suffix(".json")) else {
@@ -109,7 +114,7 @@ impl Releases {
             .map_err(|e| IndexError::Storage { action: action.clone(), message: e.to_string() })?;
         let create = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         fail_point!("release::before-put");
-        match self.store.put_opts(&place(name), bytes.into(), create).await {
+        match storage::folder_store(&self.folder)?.put_opts(&place(name), bytes.into(), create).await {
             Ok(_) => {}
             Err(object_store::Error::AlreadyExists { .. }) => {
                 return Err(IndexError::Exists(format!("there is a release {name:?} already")));
@@ -133,7 +138,8 @@ impl Releases {
     }
 
     async fn remove(&self, name: &str) -> Result<()> {
-        self.store.delete(&place(name)).await.map_err(store_error("dropping a release"))
+        let store = storage::folder_store(&self.folder)?;
+        store.delete(&place(name)).await.map_err(store_error("dropping a release"))
     }
 
     /// Refuses a record that a vacuum took, or may take at any moment. The release `except` does not count.
@@ -209,7 +215,8 @@ impl Releases {
 
     async fn get(&self, name: &str) -> Result<Option<Release>> {
         let action = format!("reading release {name:?}");
-        let got = match self.store.get(&place(name)).await {
+        let Some(store) = self.store()? else { return Ok(None) };
+        let got = match store.get(&place(name)).await {
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             got => got.map_err(store_error(&action))?,
         };

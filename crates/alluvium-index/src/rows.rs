@@ -98,6 +98,9 @@ pub(crate) struct DocumentRow {
     pub(crate) event_time: Option<i64>,
     pub(crate) modified_at: Option<i64>,
     pub(crate) indexed_at: i64,
+    /// What extraction replaced and left out, as JSON; null where that is nothing, and in tables from before.
+    #[serde(default)]
+    pub(crate) notes: Option<String>,
 }
 
 impl DocumentRow {

@@ -16,6 +16,16 @@ pub(crate) fn key(role: TableRole) -> &'static str {
     }
 }
 
+/// The columns of a table that came after the first version of the schema, in the order in which they came.
+/// They may be null and stand last, so that a table from before is one without some of them: it is read as it is,
+/// and gets them before it is written to (`table::Table::with_later_columns`).
+pub(crate) fn later_columns(role: TableRole) -> &'static [&'static str] {
+    match role {
+        TableRole::Documents => &["notes"],
+        TableRole::Chunks | TableRole::Policy | TableRole::Quarantine => &[],
+    }
+}
+
 /// The schema of a table; `dimension` matters to `chunks` only.
 pub(crate) fn schema(role: TableRole, dimension: usize) -> Schema {
     let fields = match role {
@@ -136,6 +146,7 @@ fn documents() -> Fields {
         time("event_time", true),
         time("modified_at", true),
         time("indexed_at", false),
+        text_or_null("notes"),
     ]
     .into()
 }

@@ -1,15 +1,21 @@
 //! What an index holds and how fresh it is.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
+use alluvium_core::access::Acl;
 use alluvium_core::ledger::TableRole;
+use alluvium_core::quarantine::Stage;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::contents::{LISTS, lists};
 use crate::error::Result;
 use crate::filter::{equals, is_zero, one_of};
 use crate::reader::{Index, open_quarantine};
-use crate::rows::is_of_newer_content;
+use crate::rows::{QuarantineRow, is_of_newer_content};
+
+/// Ids that one look-up asks for, at most.
+const IDS_AT_A_TIME: usize = 1_000;
 
 /// The state of an index.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -46,7 +52,8 @@ pub struct LiveStatus {
 /// Documents by state.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DocumentCounts {
-    /// Served.
+    /// Served. One that is kept for nobody, because its access list is missing or can't be read, is quarantined
+    /// and nothing else.
     pub indexed: u64,
     /// Gone.
     pub deleted: u64,
@@ -75,6 +82,7 @@ impl Index {
         let documents = self.tables.get(TableRole::Documents)?;
         let chunks = self.tables.get(TableRole::Chunks)?;
         let waiting = open_quarantine(&self.tables).await?;
+        let hidden = self.hidden(&waiting).await?;
         let newer = waiting.iter().filter(|row| is_of_newer_content(&row.stage, &row.cause));
         let newer: HashSet<&str> = newer.map(|row| row.doc_id.as_str()).collect();
         let newer: Vec<&str> = newer.into_iter().collect();
@@ -88,7 +96,7 @@ impl Index {
                 paused: self.record.paused,
             },
             documents: DocumentCounts {
-                indexed: documents.count(Some(equals("state", "indexed"))).await?,
+                indexed: documents.count(Some(equals("state", "indexed"))).await?.saturating_sub(hidden),
                 deleted: documents.count(Some(equals("state", "deleted"))).await?,
                 quarantined: quarantined.len() as u64,
                 stale: match newer.is_empty() {
@@ -106,6 +114,26 @@ impl Index {
             fragments: chunks.dataset().count_fragments() as u64,
             versions: versions.len() as u64,
         })
+    }
+
+    /// How many documents have content that nobody may read until their access list is mended.
+    async fn hidden(&self, open: &[QuarantineRow]) -> Result<u64> {
+        let stage = Stage::Access.to_string();
+        let of_lists = open.iter().filter(|row| row.stage == stage).map(|row| row.doc_id.as_str());
+        let ids: Vec<&str> = of_lists.collect::<BTreeSet<_>>().into_iter().collect();
+        let (mut hidden, nobody) = (0, Acl::nobody().hash());
+        let (policies, documents) =
+            (self.tables.get(TableRole::Policy)?, self.tables.get(TableRole::Documents)?);
+        for ids in ids.chunks(IDS_AT_A_TIME) {
+            let hides = one_of("doc_id", ids).and(equals("acl_hash", nobody.as_str()));
+            let found = policies.rows(Some(&LISTS), Some(hides)).await?;
+            let ids: Vec<String> = lists(policies, &found)?.into_keys().collect();
+            if !ids.is_empty() {
+                let kept = one_of("doc_id", &ids).and(equals("state", "indexed"));
+                hidden += documents.count(Some(kept)).await?;
+            }
+        }
+        Ok(hidden)
     }
 
     fn sources(&self, now: Timestamp) -> Vec<SourceStatus> {

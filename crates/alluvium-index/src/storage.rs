@@ -34,7 +34,18 @@ pub(crate) fn folder_store(folder: &Path) -> Result<Arc<dyn ObjectStore>> {
     open_folder(folder, false)
 }
 
-/// The same; what is put there is on the disk before it has its name, so that no loss of power leaves an
+/// The store of a folder for those who read: none where there is no folder, and none is made.
+pub(crate) fn existing_folder_store(folder: &Path) -> Result<Option<Arc<dyn ObjectStore>>> {
+    match folder.metadata() {
+        Ok(found) if found.is_dir() => open_folder(folder, false).map(Some),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(IndexError::Io { action: "looking for", path: folder.to_owned(), error })
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The same as [`folder_store`]; what is put there is on the disk before it has its name, so that no loss of power leaves an
 /// object that is empty or torn.
 pub(crate) fn synced_store(folder: &Path, durability: Durability) -> Result<Arc<dyn ObjectStore>> {
     open_folder(folder, durability == Durability::Power)

@@ -12,8 +12,9 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
+use alluvium_core::ledger::TableRole;
 use arrow_array::RecordBatch;
-use arrow_schema::Schema;
+use arrow_schema::{FieldRef, Schema};
 use datafusion_expr::Expr;
 use futures::TryStreamExt;
 use lance::Dataset;
@@ -21,7 +22,7 @@ use lance::dataset::builder::DatasetBuilder;
 use lance::dataset::cleanup::CleanupPolicyBuilder;
 use lance::dataset::scanner::Scanner;
 use lance::dataset::transaction::{Operation, Transaction};
-use lance::dataset::{CommitBuilder, InsertBuilder, WriteMode, WriteParams};
+use lance::dataset::{CommitBuilder, InsertBuilder, NewColumnTransform, WriteMode, WriteParams};
 use lance::index::DatasetIndexExt;
 use lance::session::Session;
 use lance_table::format::IndexMetadata;
@@ -29,6 +30,7 @@ use lance_table::format::IndexMetadata;
 use crate::error::{IndexError, Result, by_the_system, said};
 use crate::manifests::Manifests;
 use crate::rows::addresses;
+use crate::schema::{field_refs, later_columns, schema};
 use crate::storage;
 use crate::vacuum::Removed;
 
@@ -86,15 +88,37 @@ impl Table {
         self.dataset.version().version
     }
 
-    /// Refuses a table whose columns are not those that this program writes.
-    pub(crate) fn check_columns(&self, expected: &Schema) -> Result<()> {
+    /// Refuses a table whose columns are not those that this program writes, or those that a version before it
+    /// wrote.
+    pub(crate) fn check_columns(&self, role: TableRole, dimension: usize) -> Result<()> {
         let found: Vec<&str> = self.dataset.schema().fields.iter().map(|f| f.name.as_str()).collect();
+        let expected = schema(role, dimension);
         let expected: Vec<&str> = expected.fields().iter().map(|f| f.name().as_str()).collect();
-        if found == expected {
+        let first = expected.len().saturating_sub(later_columns(role).len());
+        if found.len() >= first && expected.starts_with(&found) {
             return Ok(());
         }
         let message = "was written by another version of alluvium, which has other columns".to_owned();
         Err(IndexError::Shape { table: self.name.clone(), message })
+    }
+
+    /// The same table with the columns that it lacks because a version before this one made it, all null. That
+    /// changes the manifest alone, and is one commit.
+    pub(crate) async fn with_later_columns(self, role: TableRole) -> Result<Self> {
+        let has = |name: &str| self.dataset.schema().field(name).is_some();
+        let fields = field_refs(role, 0);
+        let lacking: Vec<FieldRef> = fields
+            .into_iter()
+            .filter(|field| later_columns(role).contains(&field.name().as_str()) && !has(field.name()))
+            .collect();
+        if lacking.is_empty() {
+            return Ok(self);
+        }
+        let action = format!("adding columns to table {}", self.name);
+        let nulls = NewColumnTransform::AllNulls(Arc::new(Schema::new(lacking)));
+        let mut dataset = (*self.dataset).clone();
+        dataset.add_columns(nulls, None, None).await.map_err(IndexError::storage(action))?;
+        self.followed_by(self.at(dataset))
     }
 
     pub(crate) fn dataset(&self) -> &Arc<Dataset> {

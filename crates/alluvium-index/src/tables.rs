@@ -9,7 +9,6 @@ use lance::session::Session;
 
 use crate::error::{IndexError, Result};
 use crate::layout::Layout;
-use crate::schema::schema;
 use crate::table::Table;
 
 /// The tables, by role.
@@ -33,7 +32,7 @@ impl Tables {
                 message: format!("ledger record {} names no version of it", record.seq),
             })?;
             let table = Table::open(&name, &layout.table(&name), version, session.clone()).await?;
-            table.check_columns(&schema(role, record.fingerprint.model.dimension))?;
+            table.check_columns(role, record.fingerprint.model.dimension)?;
             by_role.insert(role, table);
         }
         Ok(Self { by_role })

@@ -58,7 +58,8 @@ async fn history(root: &Path) -> u64 {
 async fn the_text_of_then_under_the_permissions_of_now() {
     let dir = tempfile::tempdir().unwrap();
     let then = history(dir.path()).await;
-    let planned = intervention(dir.path()).await.plan_rollback(&to(then)).await.unwrap();
+    let planned =
+        Index::open(dir.path()).await.unwrap().unwrap().plan_rollback(dir.path(), &to(then)).await.unwrap();
     assert_eq!(found(dir.path(), &["g"]).await.len(), 4, "a plan changes nothing");
     let done = roll_back(dir.path(), &to(then)).await;
     assert_eq!(done.plan, planned);

@@ -33,7 +33,11 @@ impl Home {
     fn resolve(os: &str, var: impl Fn(&str) -> Option<OsString>) -> Result<Self, ModelError> {
         let folder = |name: &str| var(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         if let Some(root) = folder("ALLUVIUM_HOME") {
-            return Ok(Self::new(root));
+            // Where no shell has expanded it, as in a unit file.
+            let rest = root.strip_prefix("~").ok();
+            return Ok(Self::new(
+                rest.zip(folder("HOME")).map_or(root.clone(), |(rest, user)| user.join(rest)),
+            ));
         }
         if os != "macos"
             && let Some(data) = folder("XDG_DATA_HOME").filter(|data| data.is_absolute())
@@ -88,6 +92,9 @@ mod tests {
         assert_eq!(resolve("linux", &all), Some("/a".into()));
         assert_eq!(resolve("linux", &all[1..]), Some("/x/alluvium".into()));
         assert_eq!(resolve("linux", &all[2..]), Some("/h/.local/share/alluvium".into()));
+        let tilde = |root| resolve("linux", &[("ALLUVIUM_HOME", root), ("HOME", "/h")]);
+        assert_eq!(tilde("~/models"), Some("/h/models".into()));
+        assert_eq!(tilde("~x"), Some("~x".into()), "another user's");
         let mac = Some("/h/Library/Application Support/alluvium".into());
         assert_eq!(resolve("macos", &all[1..]), mac);
     }

@@ -40,10 +40,10 @@ impl Loading {
         let Self { report, snapshot, .. } = self;
         report.seen += pulled.seen;
         report.unchanged += pulled.unchanged;
-        report.skipped += pulled.skipped;
+        report.skipped += &pulled.skipped;
         report.braked.extend(pulled.braked.clone());
         snapshot.seen += pulled.seen;
-        snapshot.done += pulled.unchanged + pulled.skipped;
+        snapshot.done += pulled.unchanged + pulled.skipped.total();
         snapshot.expected = pulled.expected;
     }
 

@@ -11,6 +11,7 @@ use alluvium_core::embed::Model;
 use alluvium_core::extract::Extractor;
 use alluvium_core::hash::Sha256;
 use alluvium_core::id::SourceName;
+use alluvium_core::skipped::Skipped;
 use alluvium_core::source::Source;
 use tokio_util::sync::CancellationToken;
 
@@ -164,8 +165,9 @@ pub struct Report {
     pub seen: u64,
     /// Of those, the ones that the sources found as the index knows them.
     pub unchanged: u64,
-    /// Files of types that are not supported.
-    pub skipped: u64,
+    /// Of those, the ones that are no documents: files of types that are not supported, and events that
+    /// leave contents as they are.
+    pub skipped: Skipped,
     /// What the commits did.
     pub counts: Counts,
     /// The last publish of something of these sources.

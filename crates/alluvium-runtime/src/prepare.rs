@@ -119,7 +119,7 @@ impl Preparer {
             title: title(upsert.title, &extracted, doc_id),
             uri: upsert.uri,
             modified_at: upsert.modified_at,
-            metadata: upsert.metadata,
+            metadata: merged(upsert.metadata, &mut extracted),
             extracted,
             chunks: embedded,
         })))
@@ -133,7 +133,8 @@ impl Preparer {
     ) -> Stepped<(Extracted, Vec<(Chunk, Sha256)>)> {
         let _place = flight.take_turn(&self.extracting).await;
         flight.enter(Some(Stage::Extract));
-        let request = ExtractRequest { bytes, media_type: upsert.media_type };
+        let (media_type, charset) = (upsert.media_type, upsert.charset.clone());
+        let request = ExtractRequest { bytes, media_type, charset };
         let extracted = match self.extractor.extract(request).await {
             Ok(extracted) => extracted,
             Err(ExtractError::Refused(refusal)) => return Ok(Err(refusal)),
@@ -301,6 +302,16 @@ fn refusal_of(error: EmbedError, chunk: usize) -> Result<Refusal, RunError> {
         }
     };
     Ok(Refusal::new(Stage::Embed, cause, format!("chunk {}: {error}", chunk + 1)))
+}
+
+/// The source's metadata, and what the document says of itself under other keys.
+fn merged(mut metadata: Vec<String>, extracted: &mut Extracted) -> Vec<String> {
+    let key = |entry: &str| entry.split_once('=').map_or("", |(key, _)| key).to_owned();
+    let said: HashSet<String> = metadata.iter().map(|entry| key(entry)).collect();
+    metadata.extend(
+        std::mem::take(&mut extracted.metadata).into_iter().filter(|entry| !said.contains(&key(entry))),
+    );
+    metadata
 }
 
 /// The source's title, else the document's own, else its first heading, else its file name.

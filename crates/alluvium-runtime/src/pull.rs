@@ -9,6 +9,7 @@ use alluvium_core::brake::Brake;
 use alluvium_core::change::DocumentChange;
 use alluvium_core::document::Prepared;
 use alluvium_core::id::{DocId, SourceName};
+use alluvium_core::skipped::Skipped;
 use alluvium_core::source::{Room, SourceBatch, SourceError};
 use futures::StreamExt;
 use tokio::sync::mpsc;
@@ -48,7 +49,7 @@ pub(crate) struct Pulled {
     pub(crate) deltas: Vec<Delta>,
     pub(crate) seen: u64,
     pub(crate) unchanged: u64,
-    pub(crate) skipped: u64,
+    pub(crate) skipped: Skipped,
     pub(crate) braked: Option<(SourceName, Brake)>,
     /// Documents to look at in all sources so far, as far as that is known.
     pub(crate) expected: Option<u64>,

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alluvium_config::{
-    AccessKeySettings, BucketSettings, ChunkSpec, ConfigError, FilesystemSettings, JsonlInput, JsonlSettings,
-    PdfEngine, PipelineSpec, SourceKind, SourceSpec, Value,
+    AccessKeySettings, BucketSettings, ChunkSpec, ConfigError, FilesystemSettings, Hidden, JsonlInput,
+    JsonlSettings, PdfEngine, PipelineSpec, SourceKind, SourceSpec, Value,
 };
 use alluvium_connect::event::{AccessKey, Again, BucketSpec};
 use alluvium_connect::filesystem::{
@@ -154,6 +154,7 @@ pub(crate) fn extractor(spec: &PipelineSpec) -> Result<Arc<WorkerPool>, Failure>
         workers: workers(spec),
         limits,
         engines: spec.extract.pdf_engines.iter().map(engine).collect(),
+        keeps_hidden: spec.extract.hidden == Hidden::Keep,
         ..PoolConfig::new(command)
     })))
 }

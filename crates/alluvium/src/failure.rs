@@ -94,9 +94,9 @@ impl Failure {
         self.at(path.display())
     }
 
-    /// What to do about it.
+    /// What to do about it, as a sentence.
     pub(crate) fn next(mut self, next: impl Display) -> Self {
-        self.next = next.to_string();
+        self.next = sentence(&next.to_string());
         self
     }
 
@@ -119,6 +119,15 @@ impl Failure {
         let next = if self.next.is_empty() { String::new() } else { format!("\n  next: {}", self.next) };
         format!("error: {place}{}{next}", self.message)
     }
+}
+
+/// With a capital letter at its beginning and a full stop at its end. A command or a key stays as it is typed.
+fn sentence(text: &str) -> String {
+    let text = text.trim();
+    let mut characters = text.chars();
+    let Some(first) = characters.next() else { return String::new() };
+    let stop = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{}{}{stop}", first.to_uppercase(), characters.as_str())
 }
 
 impl From<ConfigError> for Failure {
@@ -212,10 +221,23 @@ mod tests {
     #[test]
     fn one_line_of_json_with_every_key() {
         let failure = Failure::new(Exit::Usage, "config", "a\nb").at("f:1:2").next("mend it");
-        let json = r#"{"error":{"code":"config","message":"a\nb","where":"f:1:2","next":"mend it"}}"#;
+        let json = r#"{"error":{"code":"config","message":"a\nb","where":"f:1:2","next":"Mend it."}}"#;
         assert_eq!(failure.json(), json);
-        assert_eq!(failure.text(), "error: f:1:2: a\nb\n  next: mend it");
+        assert_eq!(failure.text(), "error: f:1:2: a\nb\n  next: Mend it.");
         assert!(Failure::new(Exit::Failed, "x", "y").json().contains(r#""where":null"#));
+    }
+
+    #[test]
+    fn what_to_do_next_is_a_sentence() {
+        for (said, shown) in [
+            ("run `alluvium resume`", "Run `alluvium resume`."),
+            ("check the name", "Check the name."),
+            ("`a` or `b`; then c", "`a` or `b`; then c."),
+            ("Is it there?", "Is it there?"),
+            ("", ""),
+        ] {
+            assert_eq!(Failure::new(Exit::Failed, "x", "y").next(said).next, shown);
+        }
     }
 
     #[test]

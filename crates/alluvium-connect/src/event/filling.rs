@@ -1,25 +1,29 @@
 //! A batch that takes changes as long as there is room.
 
-use alluvium_core::change::DocumentChange;
+use alluvium_core::change::{ContentChange, DocumentChange};
 use alluvium_core::source::{Room, SourceBatch};
+
+/// The type that events are counted under which leave contents as they are.
+const EVENT: &str = "event";
 
 /// A batch that takes changes as long as there is room.
 #[derive(Debug)]
 pub struct Filling {
     batch: SourceBatch,
     room: Room,
+    taken: usize,
     bytes: u64,
 }
 
 impl Filling {
     /// An empty batch.
     pub fn new(room: Room) -> Self {
-        Self { batch: SourceBatch::default(), room, bytes: 0 }
+        Self { batch: SourceBatch::default(), room, taken: 0, bytes: 0 }
     }
 
     /// Whether there is no room for another change.
     pub fn is_full(&self) -> bool {
-        self.batch.seen >= self.room.changes.max(1) as u64 || self.bytes >= self.room.bytes.max(1)
+        self.taken >= self.room.changes.max(1) || self.bytes >= self.room.bytes.max(1)
     }
 
     /// Whether it took none yet.
@@ -34,15 +38,18 @@ impl Filling {
             return Some(change);
         }
         self.bytes += size;
-        self.batch.seen += 1;
+        self.taken += 1;
+        let is_deletion = matches!(change.content, Some(ContentChange::Delete { .. }));
+        self.batch.seen += u64::from(!is_deletion);
         self.batch.changes.push(change);
         None
     }
 
     /// Takes note of an event that says nothing of any document's content.
     pub fn skip(&mut self) {
+        self.taken += 1;
         self.batch.seen += 1;
-        self.batch.skipped += 1;
+        self.batch.skipped.add(EVENT);
     }
 
     /// The batch.
@@ -63,6 +70,6 @@ mod tests {
         filling.skip();
         assert!(filling.is_full());
         let batch = filling.into_batch();
-        assert_eq!((batch.seen, batch.skipped, batch.changes.len()), (2, 2, 0));
+        assert_eq!((batch.seen, batch.skipped.total(), batch.changes.len()), (2, 2, 0));
     }
 }

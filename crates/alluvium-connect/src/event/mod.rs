@@ -191,11 +191,12 @@ fn convert(
             }
         }),
         (Op::Upsert, Some(content)) => Some(match load(content, rules) {
-            Ok((bytes, media_type)) => ContentChange::Upsert(Box::new(Upsert {
+            Ok(Loaded { bytes, media_type, charset }) => ContentChange::Upsert(Box::new(Upsert {
                 version,
                 hash: Sha256::of(&bytes),
                 bytes,
                 media_type,
+                charset,
                 title: event.title,
                 uri: event.uri.unwrap_or_else(|| doc_id.as_str().to_owned()),
                 modified_at: event_time,
@@ -287,10 +288,19 @@ fn access(acl: Option<shape::Acl>, version: &Version, rules: &EventRules, op: Op
     }
 }
 
-fn load(content: Content, rules: &EventRules) -> Result<(Vec<u8>, MediaType), Unread> {
+/// Content as it was sent or lies where it was referred to.
+struct Loaded {
+    bytes: Vec<u8>,
+    media_type: MediaType,
+    charset: Option<String>,
+}
+
+fn load(content: Content, rules: &EventRules) -> Result<Loaded, Unread> {
+    // What came as characters has none: it is UTF-8 here.
+    let charset = MediaType::charset_of_mime(&content.media_type).filter(|_| content.text.is_none());
     let media_type = MediaType::of_mime(&content.media_type).ok_or_else(|| {
         let given = shorten(&content.media_type);
-        let supported = "application/pdf, text/html, text/markdown and text/plain";
+        let supported = "application/pdf, application/xhtml+xml, text/html, text/markdown and text/plain";
         refuse(Cause::BadEvent, format!("media_type {given:?} is not supported; supported are {supported}"))
     })?;
     let max = rules.max_content;
@@ -311,7 +321,7 @@ fn load(content: Content, rules: &EventRules) -> Result<(Vec<u8>, MediaType), Un
             return Err(refuse(Cause::BadEvent, detail));
         }
     };
-    if bytes.len() as u64 > max { Err(too_large()) } else { Ok((bytes, media_type)) }
+    if bytes.len() as u64 > max { Err(too_large()) } else { Ok(Loaded { bytes, media_type, charset }) }
 }
 
 /// The start of a text that somebody else made, for a message.

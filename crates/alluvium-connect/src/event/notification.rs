@@ -147,7 +147,12 @@ impl Record {
         let uri = format!("s3://{}/{}", encode(&self.s3.bucket.name), encode(key));
         let said = self.s3.object.content_type.as_deref();
         let media_type = said.and_then(MediaType::of_mime).or_else(|| MediaType::of_file_name(key));
+        let charset = said.and_then(MediaType::charset_of_mime);
         let media_type = media_type.map(MediaType::as_str).or(said).unwrap_or("application/octet-stream");
+        let media_type = match charset {
+            Some(charset) => format!("{media_type}; charset={charset}"),
+            None => media_type.to_owned(),
+        };
         let content = Content { uri: Some(uri.clone()), ..Content::of(media_type) };
         Event { content: Some(content), uri: Some(uri), ..Event::new(Op::Upsert, id) }
     }

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use alluvium_core::change::MediaType;
+use alluvium_core::skipped::Skipped;
 
 use super::apart::Apart;
 use super::globs::{Globs, Hits};
@@ -45,8 +46,8 @@ pub(crate) struct Listing {
     pub(crate) sidecars: HashSet<PathBuf>,
     /// Folders that could not be listed: what is known beneath them stays.
     pub(crate) unlisted: Vec<PathBuf>,
-    /// Files that match and are no documents: unsupported types, links out of the root.
-    pub(crate) skipped: u64,
+    /// Files that match and are no documents, by extension: unsupported types, links out of the root.
+    pub(crate) skipped: Skipped,
     /// Which patterns matched something.
     pub(crate) hits: Hits,
 }
@@ -262,11 +263,11 @@ impl Walk<'_> {
             Ok(target) if self.root.holds_file(&target) => listing.add_file(path, Some(target), true),
             Ok(_) => {
                 tracing::debug!(path = %path.display(), "a link to a folder is not followed");
-                listing.skipped += 1;
+                listing.skipped.add(LINK);
             }
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "a link is not followed");
-                listing.skipped += 1;
+                listing.skipped.add(LINK);
             }
         }
     }
@@ -281,9 +282,20 @@ impl Listing {
     fn add_file(&mut self, path: PathBuf, target: Option<PathBuf>, is_link: bool) {
         match media_type(&path) {
             Some(media_type) => self.documents.push(Entry { path, target, is_link, media_type }),
-            None => self.skipped += 1,
+            None => self.skipped.add(&extension(&path)),
         }
     }
+}
+
+/// The type that links are counted under which lead to no document.
+const LINK: &str = "link";
+/// The type of a file whose name has no extension.
+const NO_EXTENSION: &str = "no extension";
+
+/// What a file's name ends in, without the dot, in lower case.
+fn extension(path: &Path) -> String {
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    extension.filter(|extension| !extension.is_empty()).unwrap_or_else(|| NO_EXTENSION.to_owned())
 }
 
 /// The format that a file's name promises.

@@ -137,6 +137,7 @@ impl Looker {
                 bytes,
                 hash,
                 media_type: entry.media_type,
+                charset: None,
                 title: None,
                 uri: file_uri(&self.root.named().join(&entry.path)),
                 modified_at: stat.modified_at(),

@@ -13,6 +13,7 @@ use alluvium_core::change::{AccessChange, ContentChange, DocumentChange, Origin}
 use alluvium_core::checkpoint::CheckpointDelta;
 use alluvium_core::document::DocumentState;
 use alluvium_core::id::DocId;
+use alluvium_core::skipped::Skipped;
 use alluvium_core::source::{Room, SourceBatch, SourceError};
 use alluvium_core::version::Version;
 use jiff::Timestamp;
@@ -48,13 +49,14 @@ pub(crate) struct Scan {
     stage: Stage,
     /// A change that was made and did not fit into the last batch.
     carried: Option<DocumentChange>,
+    /// What there is to look at, what is skipped included.
     expected: Option<u64>,
     listed: u64,
     /// Documents that were alive when the scan began.
     alive: u64,
     /// Documents that were found and were not among those.
     fresh: u64,
-    skipped: u64,
+    skipped: Skipped,
     unlisted: Vec<PathBuf>,
     /// Whether something that is there was not looked at.
     incomplete: bool,
@@ -97,7 +99,7 @@ impl Scan {
             listed: 0,
             alive: 0,
             fresh: 0,
-            skipped: 0,
+            skipped: Skipped::default(),
             unlisted: Vec::new(),
             incomplete: false,
             again: 0,
@@ -156,7 +158,7 @@ impl Scan {
         listing.documents.iter().for_each(|entry| tree.links.note(entry));
         self.alive = tree.known.alive();
         self.listed = listing.documents.len() as u64;
-        self.expected = Some(self.listed);
+        self.expected = Some(self.listed + listing.skipped.total());
         self.skipped = listing.skipped;
         self.incomplete = !listing.unlisted.is_empty();
         if self.is_whole() && !self.incomplete {
@@ -187,8 +189,13 @@ impl Scan {
             return Ok(None);
         }
         let mut batch = SourceBatch { skipped: std::mem::take(&mut self.skipped), ..SourceBatch::default() };
+        let skipped = batch.skipped.total();
+        batch.seen = skipped;
         let (mut bytes, mut read) = (0, 0);
-        while batch.changes.len() < room.changes.max(1) && batch.seen < MOST_LOOKED_AT && read < MOST_READ {
+        while batch.changes.len() < room.changes.max(1)
+            && batch.seen - skipped < MOST_LOOKED_AT
+            && read < MOST_READ
+        {
             let change = match self.carried.take() {
                 Some(change) => change,
                 None => match self.step(tree, &mut batch, &mut read)? {
@@ -244,6 +251,8 @@ impl Scan {
                         }
                     }
                     Looked::Vanished => {
+                        batch.seen -= 1;
+                        self.expected = self.expected.map(|expected| expected.saturating_sub(1));
                         self.fresh -= u64::from(fresh);
                         self.listed -= 1;
                         tree.known.unsee(id.local());

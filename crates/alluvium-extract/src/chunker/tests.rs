@@ -48,6 +48,8 @@ fn document(text: &str, media_type: MediaType) -> Extracted {
         language: None,
         extractor: Component::new("test", "1"),
         partial: None,
+        notes: Default::default(),
+        metadata: vec![],
     }
 }
 

@@ -1,34 +1,9 @@
-//! What an HTML document says of itself (charset, title, language), and how deep it nests.
+//! What an HTML document says of itself (title, language), and how deep it nests.
 
 use ego_tree::iter::Edge;
 use scraper::{Html, Node};
 
 use crate::outcome::one_line;
-
-/// Where browsers look for a charset declaration, and a little more.
-const PRESCAN: usize = 4096;
-
-/// The charset label in `<meta charset=…>`, `<meta … content="…; charset=…">` or `<?xml encoding=…?>`.
-pub(super) fn declared_charset(bytes: &[u8]) -> Option<String> {
-    let head = bytes.get(..bytes.len().min(PRESCAN)).unwrap_or_default();
-    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
-    if let Some(xml) = head.trim_start().strip_prefix("<?xml") {
-        let declaration = xml.split('>').next().unwrap_or_default();
-        if let Some(label) = after_label(declaration, "encoding") {
-            return Some(label);
-        }
-    }
-    head.split("<meta").skip(1).find_map(|meta| after_label(meta.split('>').next()?, "charset"))
-}
-
-/// The value that follows `key =` in markup.
-fn after_label(text: &str, key: &str) -> Option<String> {
-    let (_, rest) = text.split_once(key)?;
-    let value = rest.trim_start().strip_prefix('=')?.trim_start().trim_start_matches(['"', '\'']);
-    let label: String =
-        value.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_:.".contains(*c)).take(40).collect();
-    (!label.is_empty()).then_some(label)
-}
 
 /// Elements whose end tag is often left out, or that have none: they don't nest.
 const FLAT: [&str; 34] = [

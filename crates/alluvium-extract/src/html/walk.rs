@@ -1,10 +1,15 @@
-//! Walks an HTML tree in document order, without recursion, and lays its text out.
+//! Walks an HTML tree in document order, without recursion, and lays out what a reader sees of its text.
 
-use ego_tree::NodeRef;
+use alluvium_core::notes::ExtractionNotes;
 use ego_tree::iter::Edge;
+use ego_tree::{NodeId, NodeRef};
+use scraper::node::Element;
 use scraper::{Html, Node};
 
+use super::css::Sheet;
 use super::layout::{Gap, Layout};
+use super::unseen::{Seen, seen};
+use crate::encoded;
 use crate::outcome::PieceHeading;
 
 /// What an element does to the text around and in it.
@@ -22,12 +27,15 @@ enum Kind {
     Cell,
     Pre,
     Break,
+    /// Part of a line, and its words are words of their own: a button, a picture.
+    Apart,
+    /// The same where another one is right before it: links of a menu, but not the one in `<a>dog</a>s`.
+    Link,
 }
 
 fn kind(name: &str) -> Kind {
     match name {
-        "head" | "script" | "style" | "noscript" | "template" | "iframe" | "object" | "title"
-        | "datalist" => Kind::Skip,
+        "head" | "script" | "style" | "title" | "datalist" => Kind::Skip,
         "h1" => Kind::Heading(1),
         "h2" => Kind::Heading(2),
         "h3" => Kind::Heading(3),
@@ -38,6 +46,8 @@ fn kind(name: &str) -> Kind {
         "td" | "th" => Kind::Cell,
         "pre" | "textarea" | "listing" | "xmp" => Kind::Pre,
         "br" => Kind::Break,
+        "button" | "input" | "img" | "meter" | "progress" | "output" => Kind::Apart,
+        "a" | "label" => Kind::Link,
         "address" | "article" | "aside" | "blockquote" | "body" | "center" | "details" | "dialog" | "div"
         | "dl" | "fieldset" | "figure" | "footer" | "form" | "header" | "hgroup" | "hr" | "main" | "menu"
         | "nav" | "ol" | "p" | "search" | "section" | "select" | "table" | "ul" => Kind::Block,
@@ -58,39 +68,148 @@ struct Walk {
     /// Innermost last.
     keeps: Vec<Keep>,
     pre: usize,
+    sheet: Sheet,
+    /// What readers do not see counts like all else.
+    keeps_hidden: bool,
+    /// Elements that say whether they are visible, innermost last.
+    visible: Vec<(NodeId, bool)>,
+    /// A link has ended, and no text has come since.
+    after_link: bool,
+    notes: ExtractionNotes,
+}
+
+/// What is in a page.
+pub(super) struct Walked {
+    pub(super) text: String,
+    pub(super) headings: Vec<PieceHeading>,
+    pub(super) notes: ExtractionNotes,
 }
 
 /// The text of a page and the headings in it.
-pub(super) fn text(page: &Html) -> (String, Vec<PieceHeading>) {
-    let mut walk = Walk { layout: Layout::new(), keeps: Vec::new(), pre: 0 };
+pub(super) fn text(page: &Html, keeps_hidden: bool) -> Walked {
+    let mut walk = Walk {
+        layout: Layout::new(),
+        keeps: Vec::new(),
+        pre: 0,
+        sheet: if keeps_hidden { Sheet::default() } else { sheet(page) },
+        keeps_hidden,
+        visible: Vec::new(),
+        after_link: false,
+        notes: ExtractionNotes::default(),
+    };
     let mut skipped = None;
     for edge in page.tree.root().traverse() {
         match edge {
             Edge::Open(node) if skipped.is_none() => skipped = (!walk.open(node)).then(|| node.id()),
+            Edge::Open(node) => walk.leave_out(node),
             Edge::Close(node) if skipped == Some(node.id()) => skipped = None,
             Edge::Close(node) if skipped.is_none() => walk.close(node),
-            _ => {}
+            Edge::Close(_) => {}
         }
     }
-    walk.layout.finish()
+    let (text, headings) = walk.layout.finish();
+    Walked { text, headings, notes: walk.notes }
+}
+
+/// The rules of all style sheets in the page.
+fn sheet(page: &Html) -> Sheet {
+    let mut sheet = Sheet::default();
+    for node in page.tree.nodes() {
+        let is_style = |element: &Element| element.name() == "style" && element.attr("media").is_none();
+        if node.value().as_element().is_some_and(is_style) {
+            node.children().filter_map(|c| c.value().as_text()).for_each(|text| sheet.add(&text.text));
+        }
+    }
+    sheet
+}
+
+/// Characters but for blanks.
+fn characters(text: &str) -> u64 {
+    text.chars().filter(|c| !c.is_whitespace()).count() as u64
 }
 
 impl Walk {
     /// Whether what is inside of the node counts.
     fn open(&mut self, node: NodeRef<'_, Node>) -> bool {
         match node.value() {
-            Node::Text(text) if self.pre > 0 => self.layout.preformatted(&text.text),
-            Node::Text(text) => self.layout.flowing(&text.text),
-            Node::Element(element) => return self.open_element(kind(element.name()), node),
+            Node::Text(text) => self.text(&text.text),
+            Node::Element(element) => {
+                let kind = kind(element.name());
+                if kind != Kind::Skip && !self.sees(element, node) {
+                    return false;
+                }
+                let opened = self.open_element(kind, node);
+                self.drawn(element);
+                return opened;
+            }
             _ => {}
         }
         true
+    }
+
+    fn text(&mut self, text: &str) {
+        if self.visible.last().is_some_and(|(_, visible)| !visible) {
+            self.notes.hidden_characters += characters(text);
+            return;
+        }
+        let (text, left_out) = encoded::without_data(text);
+        self.notes.encoded_bytes += left_out;
+        self.after_link &= text.trim().is_empty();
+        if self.pre > 0 { self.layout.preformatted(&text) } else { self.layout.flowing(&text) }
+    }
+
+    /// Whether a reader sees something of the element.
+    fn sees(&mut self, element: &Element, node: NodeRef<'_, Node>) -> bool {
+        if self.keeps_hidden {
+            // Their content is no markup to a parser, but text.
+            return !matches!(element.name(), "noscript" | "noembed" | "noframes" | "iframe");
+        }
+        match seen(element, &self.sheet) {
+            Seen::AsAround => {}
+            Seen::Not => return false,
+            Seen::Invisible => self.visible.push((node.id(), false)),
+            Seen::Visible => self.visible.push((node.id(), true)),
+        }
+        true
+    }
+
+    /// Something within what is skipped.
+    fn leave_out(&mut self, node: NodeRef<'_, Node>) {
+        let Node::Text(text) = node.value() else { return };
+        let parent = node.parent().and_then(|parent| parent.value().as_element().map(Element::name));
+        let is_machinery =
+            parent.is_some_and(|name| matches!(name, "script" | "style" | "title" | "head" | "datalist"));
+        if !is_machinery {
+            self.notes.hidden_characters += characters(&text.text);
+        }
+    }
+
+    /// The words that an element without content is drawn with.
+    fn drawn(&mut self, element: &Element) {
+        let words = match element.name() {
+            "img" => element.attr("alt"),
+            "input" => match element.attr("type").unwrap_or("text").to_ascii_lowercase().as_str() {
+                "hidden" | "password" | "checkbox" | "radio" | "file" | "color" | "range" => None,
+                "image" => element.attr("alt"),
+                _ => element.attr("value"),
+            },
+            _ => None,
+        };
+        if let Some(words) = words.filter(|words| !words.trim().is_empty()) {
+            let (pre, words) = (std::mem::take(&mut self.pre), words.to_owned());
+            self.text(&words);
+            self.pre = pre;
+            self.layout.gap(Gap::Space);
+        }
     }
 
     fn open_element(&mut self, kind: Kind, node: NodeRef<'_, Node>) -> bool {
         match kind {
             Kind::Skip => return false,
             Kind::Inline => {}
+            Kind::Apart => self.layout.gap(Gap::Space),
+            Kind::Link if self.after_link => self.layout.gap(Gap::Space),
+            Kind::Link => {}
             Kind::Break if self.pre > 0 => self.layout.preformatted("\n"),
             Kind::Break => self.around(Gap::Line),
             Kind::Heading(level) => {
@@ -119,8 +238,13 @@ impl Walk {
 
     fn close(&mut self, node: NodeRef<'_, Node>) {
         let Node::Element(element) = node.value() else { return };
+        if self.visible.last().is_some_and(|(id, _)| *id == node.id()) {
+            self.visible.pop();
+        }
         match kind(element.name()) {
             Kind::Skip | Kind::Inline | Kind::Break => {}
+            Kind::Apart => self.layout.gap(Gap::Space),
+            Kind::Link => self.after_link = true,
             Kind::Heading(_) => {
                 if self.keeps.last() != Some(&Keep::OneLine) {
                     self.layout.close_heading();

@@ -35,7 +35,20 @@ pub(super) fn whole(piece: Piece, meta: Meta, media_type: MediaType, extractor: 
         language: meta.language.as_deref().and_then(one_line),
         extractor,
         partial: meta.partial,
+        notes: meta.notes,
+        metadata: own_metadata(meta.metadata),
     }
+}
+
+/// Entries of a document's own metadata, bounded: a worker has read a hostile document.
+fn own_metadata(entries: Vec<String>) -> Vec<String> {
+    const MOST: usize = 64;
+    const LONGEST: usize = 512;
+    let sound = |entry: &String| {
+        let key = entry.split_once('=').map_or("", |(key, _)| key);
+        entry.len() <= LONGEST && !key.is_empty() && key.trim() == key && !entry.chars().any(char::is_control)
+    };
+    entries.into_iter().filter(sound).take(MOST).collect()
 }
 
 /// A document in pages. A blank page starts where the text before it ends.
@@ -66,6 +79,8 @@ pub(super) fn pages(pieces: Vec<Piece>, meta: Meta, extractor: Component) -> Ext
         language: meta.language.as_deref().and_then(one_line),
         extractor,
         partial: meta.partial,
+        notes: meta.notes,
+        metadata: own_metadata(meta.metadata),
     }
 }
 

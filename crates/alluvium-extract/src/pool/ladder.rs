@@ -9,6 +9,7 @@ use super::attempt::{Attempt, End};
 use super::{Error, WorkerPool, assemble, engine_component};
 use crate::outcome::{Failure, Meta};
 use crate::pdf::PdfEngineName;
+use crate::protocol::Request;
 use crate::quality::Quality;
 
 /// An attempt, weighed.
@@ -24,8 +25,10 @@ impl WorkerPool {
     pub(super) async fn climb(&self, bytes: &[u8]) -> Result<Extracted, Error> {
         let mut rungs: Vec<Rung> = Vec::new();
         for engine in &self.config.engines {
-            let attempt = self.attempt(MediaType::Pdf, *engine, bytes).await.map_err(Error::Unavailable)?;
-            let rung = Rung::new(*engine, attempt);
+            let (media_type, engine) = (MediaType::Pdf, *engine);
+            let request = Request::Extract { media_type, engine, charset: None, keeps_hidden: false };
+            let attempt = self.attempt(&request, bytes).await.map_err(Error::Unavailable)?;
+            let rung = Rung::new(engine, attempt);
             let good = rung.is_good();
             rungs.push(rung);
             if good {

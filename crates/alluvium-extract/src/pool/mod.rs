@@ -27,6 +27,7 @@ use tokio::sync::Semaphore;
 use crate::limits::Limits;
 use crate::outcome::Failure;
 use crate::pdf::PdfEngineName;
+use crate::protocol::Request;
 use crate::protocol::Sandbox;
 use crate::{html, markdown, plain, sniff};
 use attempt::Attempt;
@@ -55,13 +56,15 @@ pub struct PoolConfig {
     pub engines: Vec<PdfEngineName>,
     /// Documents after which a worker is replaced.
     pub recycle: u32,
+    /// What readers do not see is text like all else.
+    pub keeps_hidden: bool,
 }
 
 impl PoolConfig {
     /// Two workers with default limits and every engine.
     pub fn new(command: WorkerCommand) -> Self {
         let engines = PdfEngineName::ALL.to_vec();
-        Self { command, workers: 2, limits: Limits::default(), engines, recycle: 200 }
+        Self { command, workers: 2, limits: Limits::default(), engines, recycle: 200, keeps_hidden: false }
     }
 }
 
@@ -94,15 +97,10 @@ impl WorkerPool {
     }
 
     /// One attempt at a document by one engine, each verdict by a worker that is fresh or not at fault.
-    async fn attempt(
-        &self,
-        media_type: MediaType,
-        engine: PdfEngineName,
-        bytes: &[u8],
-    ) -> Result<Attempt, ExtractError> {
+    async fn attempt(&self, request: &Request, bytes: &[u8]) -> Result<Attempt, ExtractError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(mut worker) = idle {
-            let attempt = worker.extract(&self.config.limits, media_type, engine, bytes).await;
+            let attempt = worker.extract(&self.config.limits, request, bytes).await;
             if !attempt.died() {
                 self.put_back(worker);
                 return Ok(attempt);
@@ -113,7 +111,7 @@ impl WorkerPool {
             }
         }
         let mut worker = Worker::start(&self.config).await?;
-        let attempt = worker.extract(&self.config.limits, media_type, engine, bytes).await;
+        let attempt = worker.extract(&self.config.limits, request, bytes).await;
         if !attempt.died() {
             self.put_back(worker);
         }
@@ -139,7 +137,7 @@ impl WorkerPool {
         }
         let result = match media_type {
             MediaType::Pdf => self.climb(bytes).await,
-            _ => self.read_text(media_type, bytes).await,
+            _ => self.read_text(media_type, request).await,
         };
         result.map_err(|error| match error {
             Error::Unavailable(error) => error,
@@ -152,10 +150,15 @@ impl WorkerPool {
         })
     }
 
-    async fn read_text(&self, media_type: MediaType, bytes: &[u8]) -> Result<Extracted, Error> {
-        // The engine is for PDFs; a request for another format ignores it.
-        let engine = PdfEngineName::Pdfboss;
-        let attempt = self.attempt(media_type, engine, bytes).await.map_err(Error::Unavailable)?;
+    async fn read_text(&self, media_type: MediaType, asked: &ExtractRequest) -> Result<Extracted, Error> {
+        let request = Request::Extract {
+            media_type,
+            // The engine is for PDFs; a request for another format ignores it.
+            engine: PdfEngineName::Pdfboss,
+            charset: asked.charset.clone(),
+            keeps_hidden: self.config.keeps_hidden,
+        };
+        let attempt = self.attempt(&request, &asked.bytes).await.map_err(Error::Unavailable)?;
         let deaths = u32::from(attempt.died());
         attempt.into_text(media_type).map_err(|failure| Error::Failed { failure, deaths })
     }
@@ -176,6 +179,9 @@ fn own_component(media_type: MediaType) -> Option<Component> {
     match media_type {
         MediaType::Pdf => None,
         MediaType::Html => Some(Component::new("html", html::VERSION)),
+        MediaType::Xhtml => {
+            Some(Component::new("xhtml", format!("{}.{}", html::xhtml::VERSION, html::VERSION)))
+        }
         MediaType::Markdown => Some(Component::new("markdown", markdown::VERSION)),
         MediaType::Plain => Some(Component::new("plain", plain::VERSION)),
     }
@@ -188,11 +194,12 @@ fn engine_component(engine: PdfEngineName) -> Component {
 #[async_trait]
 impl Extractor for WorkerPool {
     fn components(&self) -> Vec<Component> {
-        let own =
-            [MediaType::Html, MediaType::Markdown, MediaType::Plain].into_iter().filter_map(own_component);
+        let own = [MediaType::Html, MediaType::Xhtml, MediaType::Markdown, MediaType::Plain];
+        let own = own.into_iter().filter_map(own_component);
         let text = Component::new("text", alluvium_core::text::VERSION);
+        let hidden = self.config.keeps_hidden.then(|| Component::new("hidden", "keep"));
         let engines = self.config.engines.iter().map(|engine| engine_component(*engine));
-        engines.chain(own).chain([text]).collect()
+        engines.chain(own).chain([text]).chain(hidden).collect()
     }
 
     async fn extract(&self, request: ExtractRequest) -> Result<Extracted, ExtractError> {

@@ -5,7 +5,6 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use alluvium_core::change::MediaType;
 use alluvium_core::extract::ExtractError;
 use alluvium_core::quarantine::Cause;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -19,7 +18,6 @@ use super::assemble::is_sound;
 use super::attempt::{Attempt, End};
 use crate::limits::Limits;
 use crate::outcome::{Failure, Meta, Piece};
-use crate::pdf::PdfEngineName;
 use crate::protocol::{self, Reply, Request, Sandbox};
 
 /// How long a fresh worker may take to say that it is ready.
@@ -108,17 +106,10 @@ impl Worker {
     }
 
     /// One document, within the deadline. After an attempt that died the worker is of no more use.
-    pub(super) async fn extract(
-        &mut self,
-        limits: &Limits,
-        media_type: MediaType,
-        engine: PdfEngineName,
-        bytes: &[u8],
-    ) -> Attempt {
+    pub(super) async fn extract(&mut self, limits: &Limits, request: &Request, bytes: &[u8]) -> Attempt {
         self.documents += 1;
         let mut pieces = Vec::new();
-        let request = Request::Extract { media_type, engine };
-        let exchange = timeout(limits.wall, self.exchange(limits, &request, bytes, &mut pieces)).await;
+        let exchange = timeout(limits.wall, self.exchange(limits, request, bytes, &mut pieces)).await;
         let end = match exchange {
             Ok(Ok(end)) => end,
             Ok(Err(e)) => End::Died(self.autopsy(&e).await),

@@ -17,7 +17,7 @@ use alluvium_core::change::MediaType;
 use alluvium_core::quarantine::Cause;
 
 use crate::limits::Limits;
-use crate::outcome::{Failure, Meta, Piece, is_blank};
+use crate::outcome::{Asked, Failure, Meta, Piece, is_blank};
 use crate::pdf::{PdfEngineName, panic_text};
 use crate::protocol::{self, Reply, Request};
 use crate::{html, markdown, plain};
@@ -29,6 +29,8 @@ const STACK: usize = 64 << 20;
 struct Job {
     media_type: MediaType,
     engine: PdfEngineName,
+    charset: Option<String>,
+    keeps_hidden: bool,
     bytes: Vec<u8>,
 }
 
@@ -60,10 +62,10 @@ fn serve() -> io::Result<()> {
     sandbox.limits.extend(sandbox::limit_memory(&counters, limits.memory));
     protocol::write(&mut io::stdout(), &Reply::Ready { sandbox }, &[])?;
     while let Some((request, bytes)) = protocol::read(&mut stdin, limits.input)? {
-        let Request::Extract { media_type, engine } = request else {
+        let Request::Extract { media_type, engine, charset, keeps_hidden } = request else {
             return Err(io::Error::other("a second start"));
         };
-        jobs.send(Job { media_type, engine, bytes }).map_err(io::Error::other)?;
+        jobs.send(Job { media_type, engine, charset, keeps_hidden, bytes }).map_err(io::Error::other)?;
     }
     Ok(())
 }
@@ -91,11 +93,13 @@ fn run(job: Job, limits: &Limits, out: &mut impl Write) -> Result<Meta, Failure>
         }
         send(out, piece).map(|()| meta)
     };
+    let asked = Asked { limits, charset: job.charset.as_deref(), keeps_hidden: job.keeps_hidden };
     match job.media_type {
         MediaType::Pdf => pdf(job, limits, out),
-        MediaType::Html => whole(html::extract(&job.bytes, limits)?, out),
-        MediaType::Markdown => whole(markdown::extract(&job.bytes)?, out),
-        MediaType::Plain => whole(plain::extract(&job.bytes)?, out),
+        MediaType::Html => whole(html::extract(&job.bytes, &asked)?, out),
+        MediaType::Xhtml => whole(html::xhtml::extract(&job.bytes, &asked)?, out),
+        MediaType::Markdown => whole(markdown::extract(&job.bytes, &asked)?, out),
+        MediaType::Plain => whole(plain::extract(&job.bytes, &asked)?, out),
     }
 }
 

@@ -118,6 +118,8 @@ pub(crate) fn document(number: usize, revision: usize) -> Result<Prepared> {
             language: None,
             extractor: Component::new("made-up", "1"),
             partial: None,
+            notes: Default::default(),
+            metadata: vec![],
         },
         chunks,
     };

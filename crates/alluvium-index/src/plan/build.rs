@@ -8,6 +8,7 @@ use alluvium_core::document::{DocumentState, IndexedContent, Prepared, PreparedC
 use alluvium_core::extract::HeadingPaths;
 use alluvium_core::hash::Sha256;
 use alluvium_core::id::chunk_id;
+use alluvium_core::notes::ExtractionNotes;
 use alluvium_core::quarantine::{Refusal, quarantine_id};
 use alluvium_core::text::CodePoints;
 use alluvium_core::version::Version;
@@ -109,8 +110,14 @@ pub(super) fn indexed_row(change: &Prepared, content: &IndexedContent, context: 
         text: Some(extracted.text.clone()).filter(|_| !Fault::TextIsNotKept.is_on()),
         metadata: content.metadata.clone(),
         modified_at: micros_or_null(content.modified_at),
+        notes: notes(&extracted.notes),
         ..bare_row(change, DocumentState::Indexed, &content.version, &content.pipeline_fingerprint, context)
     }
+}
+
+/// Notes as the table holds them.
+fn notes(notes: &ExtractionNotes) -> Option<String> {
+    if notes.is_empty() { None } else { serde_json::to_string(notes).ok() }
 }
 
 /// The row that remembers a deletion.
@@ -185,6 +192,7 @@ fn bare_row(
         event_time: micros_or_null(event_time),
         modified_at: None,
         indexed_at: context.now,
+        notes: None,
     }
 }
 

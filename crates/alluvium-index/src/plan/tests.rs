@@ -1,10 +1,13 @@
 //! The plan, case by case. What the guard judges is tested where the guard is.
 
-use alluvium_core::change::Origin;
-use alluvium_core::document::RefusedContent;
+use alluvium_core::change::{MediaType, Origin};
+use alluvium_core::commit::Counts;
+use alluvium_core::document::{IndexedContent, RefusedContent};
+use alluvium_core::extract::{Component, Extracted};
 use alluvium_core::fold::fold;
 use alluvium_core::hash::Sha256;
 use alluvium_core::id::DocId;
+use alluvium_core::notes::ExtractionNotes;
 
 use super::*;
 
@@ -34,6 +37,34 @@ fn refusal() -> PreparedContent {
         media_type: None,
         hide: false,
         deleted: None,
+    }))
+}
+
+fn content(text: &str) -> PreparedContent {
+    let component = || Component::new("test", "1");
+    PreparedContent::Indexed(Box::new(IndexedContent {
+        version: Version::observed(),
+        content_hash: Sha256::of(text),
+        bytes: text.len() as u64,
+        pipeline_fingerprint: Sha256::of("pipeline"),
+        chunker: component(),
+        uri: "u".to_owned(),
+        title: "t".to_owned(),
+        modified_at: None,
+        metadata: vec![],
+        extracted: Extracted {
+            text: text.to_owned(),
+            media_type: MediaType::Plain,
+            pages: vec![],
+            headings: vec![],
+            title: None,
+            language: None,
+            extractor: component(),
+            partial: None,
+            notes: ExtractionNotes::default(),
+            metadata: vec![],
+        },
+        chunks: vec![],
     }))
 }
 
@@ -117,7 +148,11 @@ fn what_is_refused_beside_a_change_is_quarantined_unless_it_came_too_late() {
         let silent = AccessChange::Unsaid { default: None };
         (change(refusal(), silent), refused.refusal)
     };
-    let folded = |content| Folded { changes: vec![change(content, declared("g"))], refused: vec![beside()] };
+    let folded = |content| Folded {
+        changes: vec![change(content, declared("g"))],
+        refused: vec![beside()],
+        ..Folded::default()
+    };
     let both = plan(folded(delete), &served(), &context()).unwrap();
     assert_eq!(
         (both.quarantine.len(), both.counts.total().quarantined, both.counts.total().deleted),
@@ -276,4 +311,29 @@ fn what_is_said_around_a_text_changes_without_it() {
     let stranger = planned(vec![kept(Some("new"), &[], &[])], &HashMap::new(), &context()).unwrap();
     let items: Vec<_> = stranger.quarantine.iter().map(|row| row.detail.contains("column body")).collect();
     assert_eq!(items, [true], "it does not vanish");
+}
+
+#[test]
+fn each_change_is_counted_once() {
+    let counted = |changes: Vec<Prepared>, facts: &HashMap<String, Facts>| {
+        let counts = plan(fold(changes), facts, &context()).unwrap().counts.total();
+        let Counts { indexed, access, unchanged, deleted, quarantined, .. } = counts;
+        [indexed, access, unchanged, deleted, quarantined]
+    };
+    let (nothing, served) = (HashMap::new(), served());
+    let hidden = unreadable(Version::observed());
+    let delete = || PreparedContent::Deleted { version: Version::observed() };
+    let unsaid = || PreparedContent::Unsaid;
+    let silent = || AccessChange::Unsaid { default: None };
+    assert_eq!(counted(vec![change(content("new"), declared("g"))], &nothing), [1, 0, 0, 0, 0]);
+    assert_eq!(counted(vec![change(content("new"), hidden.clone())], &nothing), [0, 0, 0, 0, 1], "hidden");
+    assert_eq!(counted(vec![change(content("new"), silent())], &nothing), [0, 0, 0, 0, 1], "without a list");
+    assert_eq!(counted(vec![change(refusal(), hidden.clone())], &served), [0, 0, 0, 0, 1], "both halves");
+    assert_eq!(counted(vec![change(unsaid(), hidden)], &served), [0, 0, 0, 0, 1], "a list alone");
+    assert_eq!(counted(vec![change(unsaid(), declared("h"))], &served), [0, 1, 0, 0, 0]);
+    assert_eq!(counted(vec![change(unsaid(), declared("g"))], &served), [0, 0, 1, 0, 0]);
+    assert_eq!(counted(vec![change(delete(), silent())], &served), [0, 0, 0, 1, 0]);
+    assert_eq!(counted(vec![change(delete(), silent())], &nothing), [0; 5], "nothing was looked at");
+    let twice = vec![change(content("one"), declared("g")), change(content("two"), declared("g"))];
+    assert_eq!(counted(twice, &nothing), [1, 0, 1, 0, 0], "the first comes to nothing");
 }

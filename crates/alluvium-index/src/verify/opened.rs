@@ -9,7 +9,6 @@ use super::findings::{Check, Sink};
 use crate::error::{IndexError, Result};
 use crate::layout::Layout;
 use crate::ledger::Ledger;
-use crate::schema::schema;
 use crate::storage;
 use crate::table::{LIVE, Table};
 use crate::tables::Tables;
@@ -33,7 +32,7 @@ pub(super) async fn open(layout: &Layout, ledger: &Ledger, head: &Record, sink: 
                 message: format!("ledger record {} names no version of it", head.seq),
             })?;
             let table = Table::open(&name, &layout.table(&name), version, session.clone()).await?;
-            table.check_columns(&schema(role, head.fingerprint.model.dimension))?;
+            table.check_columns(role, head.fingerprint.model.dimension)?;
             Ok::<_, IndexError>(table)
         };
         match opened.await {

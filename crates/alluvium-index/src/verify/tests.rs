@@ -4,6 +4,7 @@
 mod common;
 
 mod clean;
+mod earlier;
 mod indexes;
 mod ledger;
 mod tables;

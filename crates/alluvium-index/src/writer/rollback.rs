@@ -5,12 +5,15 @@
 //! are touched. The record is published after the overlay and never before.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
 
 use alluvium_core::ledger::{Reason, Record, TableRole};
 use alluvium_core::policy::Policy;
 use alluvium_core::rollback::{ChangedPolicy, Outcome, decide};
 use datafusion_expr::{Expr, col, lit};
 use fail::fail_point;
+use lance::session::Session;
 use serde::Serialize;
 
 use super::erase::blanked;
@@ -19,10 +22,14 @@ use crate::contents::{self, differing};
 use crate::error::{IndexError, Result};
 use crate::fault::Fault;
 use crate::filter::one_of;
+use crate::layout::Layout;
+use crate::ledger::Ledger;
 use crate::located::Located;
 use crate::plan::Plan;
+use crate::reader::Index;
 use crate::releases::Releases;
 use crate::rows::{self, DocumentRow, PolicyRow, seq_i64};
+use crate::storage;
 use crate::tables::Tables;
 
 mod hold;
@@ -80,12 +87,28 @@ struct Sides {
     changed: HashMap<String, PolicyRow>,
 }
 
-impl Writer {
-    pub(crate) async fn plan_rollback(&self, options: &RollbackOptions) -> Result<RollbackPlan> {
-        let from = self.head.as_ref().map_or(0, |head| head.seq);
-        Ok(plan_of(from, &self.sides(options).await?))
-    }
+/// The index as it is now, for whoever looks back from there: a writer, or a reader who may write nothing.
+struct Now<'a> {
+    layout: &'a Layout,
+    ledger: &'a Ledger,
+    session: &'a Arc<Session>,
+    head: &'a Record,
+    tables: &'a Tables,
+}
 
+impl Index {
+    /// What a rollback of the index at `root` would do. Nothing is written, nor need it be possible.
+    pub async fn plan_rollback(&self, root: &Path, options: &RollbackOptions) -> Result<RollbackPlan> {
+        let layout = Layout::new(root);
+        let ledger = Ledger::open(&layout)?;
+        let session = storage::session();
+        let (head, tables) = (&self.record, &self.tables);
+        let now = Now { layout: &layout, ledger: &ledger, session: &session, head, tables };
+        Ok(plan_of(head.seq, &now.sides(options).await?))
+    }
+}
+
+impl Writer {
     pub(crate) async fn rollback(&mut self, options: &RollbackOptions) -> Result<Rollback> {
         let sides = self.sides(options).await?;
         let plan = plan_of(self.head.as_ref().map_or(0, |head| head.seq), &sides);
@@ -95,7 +118,8 @@ impl Writer {
         for role in [TableRole::Chunks, TableRole::Documents] {
             let restored = sides.then_tables.get(role)?.restore().await?;
             let restored = claimed.get(role)?.followed_by(restored)?;
-            // The record may be from before an index was thought of.
+            // The record may be from before a column or an index was thought of.
+            let restored = Box::pin(restored.with_later_columns(role)).await?;
             tables.set(role, crate::maintain::create_indexes(role, restored).await?);
         }
         fail_point!("rollback::after-restore");
@@ -108,7 +132,7 @@ impl Writer {
         };
         // The release that keeps the record may have been dropped meanwhile, and a vacuum gone over it.
         // Where it is still there, a vacuum from now on finds the restored versions in its place.
-        self.check_kept(&head, options.to).await?;
+        check_kept(&self.layout, &head, options.to).await?;
         let draft = Draft {
             checkpoint,
             paused: options.pause,
@@ -133,43 +157,11 @@ impl Writer {
     }
 
     async fn sides(&self, options: &RollbackOptions) -> Result<Sides> {
-        let missing = |what: String| IndexError::NotFound(what);
-        let (Some(head), Some(now_tables)) = (&self.head, self.tables()) else {
-            return Err(missing("nothing has been published yet".to_owned()));
+        let (Some(head), Some(tables)) = (&self.head, self.tables()) else {
+            return Err(IndexError::NotFound("nothing has been published yet".to_owned()));
         };
-        if options.to == head.seq {
-            return Err(IndexError::AlreadyLive(head.seq));
-        }
-        if options.to > 0 {
-            self.check_kept(head, options.to).await?;
-        }
-        let then = if options.to > head.seq { None } else { self.ledger.find(options.to).await? };
-        let then = then.ok_or_else(|| missing(format!("the ledger holds no record {}", options.to)))?;
-        if then.generation != self.generation {
-            return Err(missing(format!(
-                "record {} is of generation {}, the live one is {}: a rollback stays within a generation",
-                then.seq, then.generation, self.generation
-            )));
-        }
-        let then_tables = Tables::open(&self.layout, &then, &self.session).await?;
-        let mut changed = changed_since(&now_tables, then.seq).await?;
-        if Fault::RollbackForgetsPolicy.is_on() {
-            changed.clear();
-        }
-        let policies = with_lists(&then_tables, &changed).await?;
-        let also: Vec<&str> = changed.keys().map(String::as_str).collect();
-        let [before, after] = differing(&then_tables, &now_tables, &also).await?;
-        let outcome = decide(then.seq, &before, &after, &policies, options.restore_deleted);
-        Ok(Sides { then, then_tables, outcome, changed })
-    }
-
-    /// Refuses a record that a vacuum took, or may take at any moment.
-    async fn check_kept(&self, head: &Record, seq: u64) -> Result<()> {
-        let floor = head.floor();
-        if seq >= floor || Releases::open(self.layout.root())?.named_records(None).await?.contains(&seq) {
-            return Ok(());
-        }
-        Err(IndexError::vacuumed(seq, floor))
+        let Self { layout, ledger, session, .. } = self;
+        Now { layout, ledger, session, head, tables: &tables }.sides(options).await
     }
 
     /// What policy forbids or changed since, as one commit a table over the restored content.
@@ -238,6 +230,46 @@ impl Writer {
         });
         buried.collect()
     }
+}
+
+impl Now<'_> {
+    async fn sides(&self, options: &RollbackOptions) -> Result<Sides> {
+        let missing = |what: String| IndexError::NotFound(what);
+        let head = self.head;
+        if options.to == head.seq {
+            return Err(IndexError::AlreadyLive(head.seq));
+        }
+        if options.to > 0 {
+            check_kept(self.layout, head, options.to).await?;
+        }
+        let then = if options.to > head.seq { None } else { self.ledger.find(options.to).await? };
+        let then = then.ok_or_else(|| missing(format!("the ledger holds no record {}", options.to)))?;
+        if then.generation != head.generation {
+            return Err(missing(format!(
+                "record {} is of generation {}, the live one is {}: a rollback stays within a generation",
+                then.seq, then.generation, head.generation
+            )));
+        }
+        let then_tables = Tables::open(self.layout, &then, self.session).await?;
+        let mut changed = changed_since(self.tables, then.seq).await?;
+        if Fault::RollbackForgetsPolicy.is_on() {
+            changed.clear();
+        }
+        let policies = with_lists(&then_tables, &changed).await?;
+        let also: Vec<&str> = changed.keys().map(String::as_str).collect();
+        let [before, after] = differing(&then_tables, self.tables, &also).await?;
+        let outcome = decide(then.seq, &before, &after, &policies, options.restore_deleted);
+        Ok(Sides { then, then_tables, outcome, changed })
+    }
+}
+
+/// Refuses a record that a vacuum took, or may take at any moment.
+async fn check_kept(layout: &Layout, head: &Record, seq: u64) -> Result<()> {
+    let floor = head.floor();
+    if seq >= floor || Releases::open(layout.root())?.named_records(None).await?.contains(&seq) {
+        return Ok(());
+    }
+    Err(IndexError::vacuumed(seq, floor))
 }
 
 fn by_key<R>(rows: Vec<R>, key: impl Fn(&R) -> &String) -> BTreeMap<String, R> {

@@ -121,6 +121,8 @@ pub fn upsert(id: &str, text: &str, access: AccessChange) -> Prepared {
             language: None,
             extractor: Component::new("test", "1"),
             partial: None,
+            notes: Default::default(),
+            metadata: vec![],
         },
         chunks,
     };

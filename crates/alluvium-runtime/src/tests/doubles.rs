@@ -295,6 +295,7 @@ pub(super) fn upsert(local: &str, text: &str) -> DocumentChange {
         bytes: text.as_bytes().to_vec(),
         hash: Sha256::of(text),
         media_type: MediaType::Plain,
+        charset: None,
         title: None,
         uri: format!("file:///{local}"),
         modified_at: None,
@@ -383,6 +384,8 @@ impl Extractor for Text {
         }
         Ok(Extracted {
             partial: text.contains("cropped").then(|| "pages after 1".to_owned()),
+            notes: Default::default(),
+            metadata: vec![],
             text,
             media_type: request.media_type,
             pages: vec![],

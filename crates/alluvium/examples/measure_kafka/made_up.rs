@@ -101,6 +101,8 @@ impl Extractor for Plain {
             language: None,
             extractor: Component::new("plain", "1"),
             partial: None,
+            notes: Default::default(),
+            metadata: vec![],
         })
     }
 }

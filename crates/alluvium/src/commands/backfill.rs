@@ -130,7 +130,8 @@ fn result(
             unchanged: report.unchanged + counts.unchanged,
             deleted: counts.deleted,
             quarantined: counts.quarantined,
-            skipped: report.skipped,
+            skipped: report.skipped.total(),
+            skipped_by_type: report.skipped.by_type().clone(),
         },
         chunks: ChunkCounts {
             written: counts.chunks_written,
@@ -161,7 +162,7 @@ pub(super) fn text(result: &BackfillResult, report: &Report) -> String {
     };
     let counted = format!(
         "{} documents seen in {:.1} s: {} indexed, {} unchanged, {} access changed, {} deleted, \
-         {} quarantined, {} skipped\n{} chunks written: {} embedded, {} reused{words_only}\n{release}",
+         {} quarantined, {}\n{} chunks written: {} embedded, {} reused{words_only}\n{release}",
         documents.seen,
         result.seconds,
         documents.indexed,
@@ -169,12 +170,19 @@ pub(super) fn text(result: &BackfillResult, report: &Report) -> String {
         report.counts.access,
         documents.deleted,
         documents.quarantined,
-        documents.skipped,
+        skipped_text(documents),
         chunks.written,
         chunks.embedded,
         chunks.reused,
     );
     std::iter::once(counted).chain(warnings::lines(&result.warnings)).collect::<Vec<_>>().join("\n")
+}
+
+/// How many were passed over, and of which types.
+fn skipped_text(documents: &DocumentCounts) -> String {
+    let types = documents.skipped_by_type.iter().map(|(kind, count)| format!("{count} {kind}"));
+    let types = types.collect::<Vec<_>>().join(", ");
+    if types.is_empty() { "0 skipped".to_owned() } else { format!("{} skipped ({types})", documents.skipped) }
 }
 
 /// How the run ended: an interruption says more than the brake, and that more than a quarantine.

@@ -29,7 +29,7 @@ fn text(e: &Explanation) -> String {
         _ => String::new(),
     };
     let (source, extract, chunk, embed) = (&steps.source, &steps.extract, &steps.chunk, &steps.embed);
-    let partial =
+    let mut partial =
         extract.partial.as_ref().map(|why| format!("\n           partial: {why}")).unwrap_or_default();
     let words_only = if embed.words_only {
         "\n           the model can't read this text: found by words only; a model that reads its language \
@@ -37,6 +37,15 @@ fn text(e: &Explanation) -> String {
     } else {
         ""
     };
+    for (count, what) in [
+        (extract.replaced_characters, "characters that could not be decoded, replaced"),
+        (extract.hidden_characters, "characters that readers do not see, left out"),
+        (extract.encoded_bytes, "bytes of data written as text, left out"),
+    ] {
+        if count > 0 {
+            partial.push_str(&format!("\n           {count} {what}"));
+        }
+    }
     [
         format!("chunk      {}  characters {}–{}{pages}", e.chunk_id, e.char_start, e.char_end),
         format!("document   {}  {}\n           {}", e.doc_id, e.title, e.uri),

@@ -27,8 +27,7 @@ pub(crate) async fn run(arguments: &cli::Rollback, format: Format) -> Result<Exi
         keep_offsets: arguments.keep_offsets,
         pause: !arguments.no_pause,
     };
-    let mut intervention = compose::intervention(&spec, file).await?;
-    let plan = intervention.plan_rollback(&options).await.map_err(|e| at_index(&spec, e))?;
+    let plan = live.plan_rollback(&spec.index.path, &options).await.map_err(|e| at_index(&spec, e))?;
     let lost =
         if arguments.keep_offsets { Vec::new() } else { unreplayable(&spec, &plan, &target, live.record()) };
     if arguments.dry_run {
@@ -37,6 +36,7 @@ pub(crate) async fn run(arguments: &cli::Rollback, format: Format) -> Result<Exi
         return Ok(Exit::Done);
     }
     refuse_loss(&lost, arguments.accept_loss)?;
+    let mut intervention = compose::intervention(&spec, file).await?;
     let done = intervention.rollback(&options).await.map_err(|e| at_index(&spec, e))?;
     let result = result(&done.plan, Some(done.seq), done.paused, lost, started);
     output::result(format, &result, |result| text(result, &done.plan))?;

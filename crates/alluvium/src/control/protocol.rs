@@ -4,6 +4,7 @@ use alluvium_core::brake::{Brake, Listing};
 use alluvium_core::commit::Counts;
 use alluvium_core::hash::Sha256;
 use alluvium_core::id::{PipelineName, SourceName};
+use alluvium_core::skipped::Skipped;
 use alluvium_runtime::Snapshot;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -87,7 +88,7 @@ impl From<Progress> for Snapshot {
 pub(crate) struct Done {
     pub(crate) seen: u64,
     pub(crate) unchanged: u64,
-    pub(crate) skipped: u64,
+    pub(crate) skipped: Skipped,
     pub(crate) counts: Counts,
     /// Sources whose deletions were withheld.
     pub(crate) braked: Vec<Braked>,

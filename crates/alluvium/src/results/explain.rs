@@ -73,6 +73,12 @@ struct Extract {
     normalization: String,
     /// Why the text is only a part of the document; null when it is whole.
     partial: Option<String>,
+    /// Sequences of bytes that are no character of the document's charset; each is one U+FFFD in the text.
+    replaced_characters: u64,
+    /// Characters that readers of the document do not see, left out.
+    hidden_characters: u64,
+    /// Bytes of data written as text, left out.
+    encoded_bytes: u64,
 }
 
 /// The chunk.

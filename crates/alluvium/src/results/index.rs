@@ -142,6 +142,8 @@ pub(crate) struct QuarantineItem {
     pub(crate) stage: String,
     /// Why, in a word.
     pub(crate) cause: String,
+    /// What exactly, for people.
+    pub(crate) detail: String,
     /// When it was first refused.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub(crate) entered_at: Timestamp,
@@ -158,6 +160,7 @@ impl From<alluvium_index::QuarantineItem> for QuarantineItem {
             position: item.position,
             stage: item.stage,
             cause: item.cause,
+            detail: item.detail,
             entered_at: item.entered_at,
             attempts: item.attempts,
         }

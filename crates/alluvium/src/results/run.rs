@@ -1,5 +1,7 @@
 //! Results of `backfill` and `validate`, and the shape of an error.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -38,6 +40,8 @@ pub(crate) struct DocumentCounts {
     pub(crate) quarantined: u64,
     /// Of types that are not supported, and events that leave contents as they are.
     pub(crate) skipped: u64,
+    /// The same by extension, `link` or `event`.
+    pub(crate) skipped_by_type: BTreeMap<String, u64>,
 }
 
 /// Chunks of a run.

@@ -78,7 +78,7 @@ fn without_an_index_the_way_to_one_is_named() {
     ] {
         let (code, _, error) = place.run(arguments);
         assert_eq!((code, error["error"]["code"].as_str()), (1, Some("no_index")), "{arguments:?} {error}");
-        assert_eq!(error["error"]["next"], "run `alluvium backfill pipeline.toml`");
+        assert_eq!(error["error"]["next"], "Run `alluvium backfill pipeline.toml`.");
     }
     assert!(!place.path("index").exists(), "looking creates nothing");
 }

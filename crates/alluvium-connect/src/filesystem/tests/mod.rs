@@ -201,7 +201,7 @@ impl World {
             outcome.changes.extend(batch.changes);
             outcome.seen += batch.seen;
             outcome.unchanged += batch.unchanged;
-            outcome.skipped += batch.skipped;
+            outcome.skipped += batch.skipped.total();
             outcome.braked = outcome.braked.or(batch.braked);
             outcome.deltas.extend(batch.deltas);
         }

@@ -75,7 +75,7 @@ async fn names_that_cannot_be_ids_are_refused_once() {
         outcome.verbs(),
         ["a%FF.md upsert", "./a%FF.md bad_id", "./new%0Aline.md bad_id", "./tab%09bed/x.md bad_id"]
     );
-    assert_eq!((outcome.seen, outcome.skipped), (4, 1));
+    assert_eq!((outcome.seen, outcome.skipped), (5, 1));
     assert_eq!(world.scan().await.unchanged, 4);
     std::fs::rename(world.path("new\nline.md"), world.path("newline.md")).unwrap();
     assert_eq!(world.scan().await.verbs(), ["newline.md upsert", "./new%0Aline.md delete"]);

@@ -72,7 +72,7 @@ fn report(done: &Done) -> Report {
     Report {
         seen: done.seen,
         unchanged: done.unchanged,
-        skipped: done.skipped,
+        skipped: done.skipped.clone(),
         counts: done.counts,
         published: release.and_then(publish),
         braked: done.braked.iter().cloned().map(Into::into).collect(),

@@ -8,6 +8,7 @@ use super::*;
 use alluvium_core::commit::Counts;
 use alluvium_core::hash::Sha256;
 use alluvium_core::id::PipelineName;
+use alluvium_core::skipped::Skipped;
 use alluvium_runtime::NoProgress;
 
 struct Daemon {
@@ -56,7 +57,7 @@ fn request() -> BackfillRequest {
 
 fn done(seen: u64) -> Done {
     let (counts, braked) = (Counts::default(), vec![]);
-    Done { seen, unchanged: 0, skipped: 0, counts, braked, published: false, release: None }
+    Done { seen, unchanged: 0, skipped: Skipped::default(), counts, braked, published: false, release: None }
 }
 
 /// What the other side says until it closes.
