@@ -5,6 +5,7 @@ use pdfboss_output::{FontCache, ReadingOrder, SkippedTextKind, extract_text_repo
 
 use alluvium_core::quarantine::Cause;
 
+use super::form::Form;
 use super::outline::Outline;
 use super::{Pages, PdfEngine, failed_page, guarded, tidy};
 use crate::outcome::{Failure, Meta, Piece, one_line};
@@ -29,10 +30,21 @@ impl PdfEngine for Pdfboss {
         if count > limit as usize {
             meta.partial = Some(format!("pages after {limit} of {count}"));
         }
+        let form = guarded(|| Form::of(&document)).unwrap_or_default();
+        if let Some(unread) = &form.unread {
+            meta.partial.get_or_insert_with(|| unread.clone());
+        }
         let layers = guarded(|| document.oc_state()).unwrap_or_default();
         let fonts = FontCache::default();
+        let look = Look {
+            document: &document,
+            layers: layers.as_ref(),
+            fonts: &fonts,
+            outline: &outline,
+            form: &form,
+        };
         for index in 0..count.min(limit as usize) {
-            let read = guarded(|| page(&document, index, layers.as_ref(), &fonts, &outline));
+            let read = guarded(|| look.page(index));
             let (piece, drawn) = read.unwrap_or_else(|panic| (failed_page(panic), false));
             meta.drawn |= drawn;
             if pages(piece).is_break() {
@@ -53,14 +65,34 @@ fn open(bytes: Vec<u8>) -> Result<Document, Failure> {
     }
 }
 
+/// What all pages of a document share.
+struct Look<'d> {
+    document: &'d Document,
+    layers: Option<&'d pdfboss_core::OcState>,
+    fonts: &'d FontCache,
+    outline: &'d Outline,
+    form: &'d Form,
+}
+
+impl Look<'_> {
+    /// One page with what was typed on it, and whether anything else is drawn there.
+    fn page(&self, index: usize) -> (Piece, bool) {
+        let (mut piece, drawn) = page(self, index);
+        let typed = self.document.page(index).map(|page| self.form.text_on(self.document, &page));
+        let typed = super::tidy(&typed.unwrap_or_default());
+        if !typed.trim().is_empty() {
+            if !piece.text.is_empty() {
+                piece.text.push_str("\n\n");
+            }
+            piece.text.push_str(&typed);
+        }
+        (piece, drawn)
+    }
+}
+
 /// One page, and whether anything is drawn on it.
-fn page(
-    document: &Document,
-    index: usize,
-    layers: Option<&pdfboss_core::OcState>,
-    fonts: &FontCache,
-    outline: &Outline,
-) -> (Piece, bool) {
+fn page(look: &Look<'_>, index: usize) -> (Piece, bool) {
+    let Look { document, layers, fonts, outline, .. } = *look;
     let page = match document.page(index) {
         Ok(page) => page,
         Err(e) => return (failed_page(e.to_string()), false),

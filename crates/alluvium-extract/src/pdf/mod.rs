@@ -2,6 +2,8 @@
 
 mod boss;
 mod extract;
+mod form;
+mod hyphens;
 mod outline;
 
 use std::any::Any;
@@ -37,8 +39,8 @@ impl PdfEngineName {
     /// The engine's version, followed by ours where what we make of its output has changed.
     pub fn version(self) -> &'static str {
         match self {
-            Self::Pdfboss => "2.16.1",
-            Self::PdfExtract => "0.12.1",
+            Self::Pdfboss => "2.16.1+1",
+            Self::PdfExtract => "0.12.1+1",
         }
     }
 
@@ -83,9 +85,9 @@ pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
     format!("panic: {}", text.as_deref().unwrap_or("without a message"))
 }
 
-/// Normalizes the text of a page and takes off blank lines around it.
+/// Makes broken words of a page whole, normalizes its text and takes off blank lines around it.
 fn tidy(raw: &str) -> String {
-    let text = alluvium_core::text::normalize(raw);
+    let text = alluvium_core::text::normalize(&hyphens::joined(raw));
     text.trim_end().trim_start_matches('\n').to_owned()
 }
 

@@ -119,3 +119,47 @@ fn bookmarks_become_headings_at_their_lines() {
         .collect();
     assert_eq!(found, [(1, "Scope"), (1, "Terms")], "{:?}", pages[1]);
 }
+
+/// A page with fields: a text, one that a parent holds the value of, a choice, two boxes, a password and a hidden one.
+fn form(content: &str) -> Vec<u8> {
+    let mut pdf = Pdf::new();
+    let widget = |more: &str, top: u32| {
+        format!("<< /Type /Annot /Subtype /Widget /Rect [100 {} 300 {top}] {more} >>", top - 20)
+    };
+    let name = pdf.object(widget("/FT /Tx /T (name) /V (Ada Lovelace) /F 4", 700));
+    let utf16 = pdf.object(widget("/FT /Tx /T (city) /V <FEFF005A00FC0072006900630068> /F 4", 660));
+    let choice =
+        pdf.object(widget("/FT /Ch /T (colour) /V (b) /Opt [[(r) (Red)] [(b) (Dark blue)]] /F 4", 620));
+    let on = pdf.object(widget(
+        "/FT /Btn /T (meal) /V /Vegetarian /AS /Vegetarian /AP << /N << /Vegetarian 3 0 R /Off 3 0 R >> >> /F 4",
+        580,
+    ));
+    let password = pdf.object(widget("/FT /Tx /T (pin) /Ff 8192 /V (secret-pin) /F 4", 540));
+    let hidden = pdf.object(widget("/FT /Tx /T (internal) /V (hidden-value) /F 2", 500));
+    let note = pdf.object(
+        "<< /Type /Annot /Subtype /FreeText /Rect [10 400 200 420] /Contents (Written on it) /F 4 >>"
+            .to_owned(),
+    );
+    let all = [name, utf16, choice, on, password, hidden].map(|n| format!("{n} 0 R")).join(" ");
+    pdf.catalog(&format!("/AcroForm << /Fields [{all}] >>"));
+    pdf.page_with(content, &format!("/Annots [{all} {note} 0 R]"));
+    pdf.finish()
+}
+
+#[test]
+fn what_was_typed_into_a_form_is_text() {
+    let (pages, end) = read(PdfEngineName::Pdfboss, form("BT /F1 12 Tf 72 760 Td (Name and city) Tj ET"));
+    end.unwrap();
+    let typed = "Ada Lovelace\nZürich\nDark blue\nVegetarian\nWritten on it";
+    assert_eq!(texts(&pages), [format!("Name and city\n\n{typed}")]);
+    let (pages, _) = read(PdfEngineName::Pdfboss, form(""));
+    assert_eq!(texts(&pages), [typed], "a page of fields alone is no picture");
+}
+
+#[test]
+fn words_broken_at_the_end_of_a_line_are_whole() {
+    for engine in PdfEngineName::ALL {
+        let (pages, _) = read(engine, Pdf::of(&["An exam-\nple of a well-\nknown thing"]));
+        assert_eq!(words(&pages[0].text), "An example of a well-known thing", "{engine}");
+    }
+}

@@ -66,6 +66,17 @@ impl Pdf {
         page
     }
 
+    /// A page with more entries of its own.
+    pub fn page_with(&mut self, content: &str, entries: &str) -> usize {
+        let content = self.stream("", content.as_bytes());
+        let page = self.object(format!(
+            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {content} 0 R \
+             /Resources << /Font << /F1 3 0 R >> >> {entries} >>"
+        ));
+        self.pages.push(page);
+        page
+    }
+
     pub fn catalog(&mut self, entry: &str) {
         self.catalog.push_str(entry);
     }
