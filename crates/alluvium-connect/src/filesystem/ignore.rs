@@ -23,13 +23,15 @@ const MOST_RULES: usize = 10_000;
 pub(crate) struct Ignores {
     git: bool,
     folders: HashMap<PathBuf, Option<Rules>>,
+    /// Whether any of them has rules.
+    any: bool,
     /// Lines that are no rules.
     pub(crate) bad: Vec<(PathBuf, String)>,
 }
 
 impl Ignores {
     pub(crate) fn new(git: bool) -> Self {
-        Self { git, folders: HashMap::new(), bad: Vec::new() }
+        Self { git, folders: HashMap::new(), any: false, bad: Vec::new() }
     }
 
     /// Reads the rules of a folder, which really is at `real`. A file that is there and can't be read is an
@@ -45,12 +47,17 @@ impl Ignores {
                 self.bad.push((folder.join(name), bad));
             }
         }
-        self.folders.insert(folder.to_owned(), builder.build()?);
+        let rules = builder.build()?;
+        self.any |= rules.is_some();
+        self.folders.insert(folder.to_owned(), rules);
         Ok(())
     }
 
     /// Whether the rules of the folders above leave a path out; the folders themselves are in.
     pub(crate) fn leave_out(&self, path: &Path, is_folder: bool) -> bool {
+        if !self.any {
+            return false;
+        }
         let mut above = path.ancestors().skip(1);
         let verdict = above.find_map(|folder| {
             let rules = self.folders.get(folder)?.as_ref()?;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `report.md`, where the list is called `report.acl.toml` or `report.txt.acl.toml` | documents of the same stem |
 //! | `reports/`, where it is called `reports.acl.toml` | the folder |
-//! | `report.md`, where it is called `Report.md.acl.toml` or `reprot.md.acl.toml` | a name that differs in its case, or in one or two letters and no digit |
+//! | `report.md`, where it is called `Report.md.acl.toml` | a name that differs in its case |
 //! | `report.md`, where the end is another: `.acl.tml`, `.ACL.toml`, `.acl.yaml`, `.acl.toml.txt`, `_acl.toml` | that document |
 //! | nothing more, where it is called `acl.toml`, `.acl.tml`, `.acl.yaml` … | the folder that it lies in |
 //!
@@ -27,9 +27,6 @@ const COPIES: [&str; 4] = [".txt", ".bak", ".old", ".orig"];
 const FORMATS: [&str; 3] = ["yaml", "yml", "json"];
 /// How people get the middle of the name wrong.
 const SLIPS: [&str; 5] = ["alc", "acls", "cal", "lac", "cla"];
-
-/// Of how many lists of one folder slips of the hand are looked for.
-const MOST_SLIPS: usize = 100;
 
 /// A name that looks like that of an access list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,16 +103,6 @@ fn likely_base(name: &str) -> Option<(&str, bool)> {
     let slip = SLIPS.contains(&middle) && format == "toml";
     let other = middle == "acl" && FORMATS.contains(&format);
     (near || slip || other).then_some((name.get(..base.len())?, !other))
-}
-
-/// Whether one name was likely typed for the other: digits tell names apart, letters get mixed up.
-fn is_slip(typed: &str, meant: &str) -> bool {
-    let digits = |name: &str| name.chars().filter(char::is_ascii_digit).collect::<String>();
-    let (length, most) = (meant.chars().count(), if meant.len() < 8 { 1 } else { 2 });
-    length > 3
-        && typed.len().abs_diff(meant.len()) <= 2
-        && digits(typed) == digits(meant)
-        && strsim::osa_distance(typed, meant) <= most
 }
 
 /// The misnamed lists of a tree, by folder, as it was last listed.
@@ -206,7 +193,7 @@ impl Suspects {
             if is_list && beside.kinds.get(base.name.as_str()).is_some_and(|kind| *kind != Kind::Folder) {
                 continue;
             }
-            let meant = beside.right_name(&base, found.all.len() < MOST_SLIPS);
+            let meant = beside.right_name(&base);
             let has_right = meant.as_deref().is_some_and(|meant| beside.kinds.contains_key(meant));
             if (base.copy && has_right) || (!base.sure && meant.is_none()) {
                 continue;
@@ -220,9 +207,7 @@ impl Suspects {
     }
 
     fn meant_for(&self, name: &str) -> Option<&Suspect> {
-        let known = Key::of(name).iter().find_map(|key| self.all.get(*self.by_key.get(key)?));
-        let slips = || self.all.iter().take(MOST_SLIPS).find(|s| s.base.sure && is_slip(&s.base.name, name));
-        known.or_else(slips)
+        Key::of(name).iter().find_map(|key| self.all.get(*self.by_key.get(key)?))
     }
 }
 
@@ -247,18 +232,13 @@ impl<'i> Beside<'i> {
     }
 
     /// What a list would have to be called to be that of the first whom it was likely meant for.
-    fn right_name(&self, base: &Base, with_slips: bool) -> Option<String> {
+    fn right_name(&self, base: &Base) -> Option<String> {
         if base.name.is_empty() {
             return Some(SUFFIX.to_owned());
         }
         let exact = self.kinds.get_key_value(base.name.as_str()).map(|(name, _)| *name);
         let known = || base.keys().iter().find_map(|key| self.by_key.get(key).copied());
-        let slip = || {
-            let names =
-                self.kinds.keys().copied().filter(|name| is_slip(&base.name, name) && can_be_meant(name));
-            names.min().filter(|_| with_slips && base.sure)
-        };
-        let name = exact.or_else(known).or_else(slip)?;
+        let name = exact.or_else(known)?;
         let of_folder = self.kinds.get(name) == Some(&Kind::Folder);
         Some(if of_folder { format!("{name}/{SUFFIX}") } else { format!("{name}{SUFFIX}") })
     }
@@ -308,7 +288,6 @@ mod tests {
             ("report.acl.toml", "report.md", "report.md.acl.toml"),
             ("report.txt.acl.toml", "report.md", "report.md.acl.toml"),
             ("Report.md.acl.toml", "report.md", "report.md.acl.toml"),
-            ("reprot.md.acl.toml", "report.md", "report.md.acl.toml"),
             ("reports.acl.toml", "reports/", "reports/.acl.toml"),
             ("Reports.acl.toml", "reports/", "reports/.acl.toml"),
             ("report.md.acl.tml", "report.md", "report.md.acl.toml"),
@@ -332,8 +311,11 @@ mod tests {
 
     #[test]
     fn what_is_left_over_means_nobody() {
-        for beside in ["other.md", "page2.md", "reporting.md"] {
-            let left = "page1.md.acl.toml";
+        for (left, beside) in [
+            ("a.md.acl.toml", "b.md"),
+            ("page1.md.acl.toml", "page2.md"),
+            ("guide-en.md.acl.toml", "guide-de.md"),
+        ] {
             assert_eq!(found(&[left, beside]), [(left.to_owned(), None)], "{beside}");
         }
     }

@@ -329,7 +329,11 @@ impl Scan {
             return Ok(());
         }
         (self.stage, self.fresh) = (Stage::New, 0);
-        self.list(tree)
+        self.list(tree).map_err(|error| match error {
+            // It is between two folders.
+            SourceError::Broken { source_name, message } => SourceError::Unavailable { source_name, message },
+            other => other,
+        })
     }
 
     /// What the brake is shown. A part of the tree is judged as if all of it had been listed: everything
