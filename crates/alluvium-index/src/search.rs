@@ -38,7 +38,7 @@ pub use hit::Hit;
 pub use plan::{LegPlan, Scan, SearchMode, SearchPlan};
 pub(crate) use view::View;
 
-use fuse::Floor;
+use fuse::By;
 use judge::Judge;
 use leg::{Leg, Legs, Wanted};
 use words::words;
@@ -110,11 +110,11 @@ impl Index {
         if let Some(vector) = by_vector.filter(|_| limit > 0) {
             let scan = legs.scan(&mut plan).await?;
             let leg = Leg::Vector { vector, scan };
-            lists.push((Floor::Worst, legs.run(leg, wanted, &mut judge, &mut plan).await?));
+            lists.push((By::Vector, legs.run(leg, wanted, &mut judge, &mut plan).await?));
         }
         if let Some(text) = text.as_deref().filter(|_| limit > 0) {
             let leg = Leg::Words { text };
-            lists.push((Floor::Zero, legs.run(leg, wanted, &mut judge, &mut plan).await?));
+            lists.push((By::Words, legs.run(leg, wanted, &mut judge, &mut plan).await?));
         }
         let mut hits = match request.mode {
             SearchMode::Hybrid => fuse::hits(lists, wanted.fetch),

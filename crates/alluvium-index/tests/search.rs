@@ -427,7 +427,7 @@ async fn hybrid_finds_what_either_finds() {
         };
         content.chunks[0].vector = vector(query);
     }
-    let mut changes = vec![meaning, both, upsert("s/words", "parental benefits", acl(&["g"]))];
+    let mut changes = vec![meaning, both, upsert("s/words", "benefits of parental leave", acl(&["g"]))];
     changes.extend((0..200).map(|i| upsert(&format!("s/other{i}"), &format!("other {i}"), acl(&["g"]))));
     changes.push(upsert("s/hidden", "parental leave", acl(&["hr"])));
     commit(&mut w, changes).await;
@@ -439,12 +439,11 @@ async fn hybrid_finds_what_either_finds() {
     let (by_vector, by_words) = (ids(SearchMode::Vector).await, ids(SearchMode::Fts).await);
     assert!(by_vector.contains(&"s/meaning".to_owned()) && !by_vector.contains(&"s/words".to_owned()));
     assert_eq!(by_words, ["s/both", "s/words"]);
-    let hybrid = ids(SearchMode::Hybrid).await;
-    assert_eq!(hybrid[0], "s/both", "what both find comes first");
-    assert_eq!(
-        hybrid.iter().map(String::as_str).collect::<BTreeSet<_>>(),
-        ["s/both", "s/meaning", "s/words"].into()
-    );
+    // Vectors here are of hashes, and many of the others are near by chance.
+    let all = Ask { limit: 100, ..Ask::by(SearchMode::Hybrid, query) }.of(&index, &["g"]).await.hits;
+    let hybrid: Vec<&str> = all.iter().map(|h| h.doc_id.as_str()).collect();
+    assert_eq!(hybrid[..2], ["s/both", "s/meaning"], "what both find comes first");
+    assert!(hybrid.contains(&"s/words") && !hybrid.contains(&"s/hidden"), "{hybrid:?}");
 }
 
 #[tokio::test]

@@ -4,9 +4,9 @@
 //! document takes no places from others. Its further passages follow with a half, a third … of their own
 //! score.
 //!
-//! Each list's scores are brought between 0 and 1 and averaged. Words have a zero of their own (no word in
-//! common), so their scores are divided by the best one. Similarities crowd together somewhere above zero,
-//! so the last document of the list is their zero. On the judged sets of `cargo xtask bench judged` this is
+//! Each list's scores are brought between 0 and 1, weighted and added. Words have a zero of their own (no
+//! word in common), so their scores are divided by the best one. Similarities crowd together somewhere above
+//! zero, so the last document of the list is their zero. On the judged sets of `cargo xtask bench judged` this is
 //! better than reciprocal ranks, which throw away by how much the first is ahead.
 
 use std::cmp::Ordering;
@@ -18,13 +18,27 @@ use crate::search::hit::Hit;
 /// much is shown.
 const DEPTH: usize = 100;
 
-/// Where a list's scores begin.
+/// The part of a list of vectors in the fused score; words have the rest. The first by words is the first
+/// even where it has no more than the small words of a question, so words weigh less; not much less, because
+/// names and numbers, and languages that the model does not know, are found by them alone.
+const VECTORS: f64 = 0.6;
+
+/// What a list is ranked by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Floor {
-    /// At zero.
-    Zero,
-    /// At the worst of the list.
-    Worst,
+pub(crate) enum By {
+    /// Nearness to a vector.
+    Vector,
+    /// Words.
+    Words,
+}
+
+impl By {
+    fn weight(self) -> f64 {
+        match self {
+            Self::Vector => VECTORS,
+            Self::Words => 1.0 - VECTORS,
+        }
+    }
 }
 
 /// How many documents of each list are fused for `limit` hits.
@@ -38,13 +52,13 @@ pub(crate) fn best_first(a: (f64, &str), b: (f64, &str)) -> Ordering {
 }
 
 /// Fuses ranked lists, of each its first `depth` documents; the hits' scores are the fused ones.
-pub(crate) fn hits(lists: Vec<(Floor, Vec<Hit>)>, depth: usize) -> Vec<Hit> {
-    let share = 1.0 / f64::from(u32::try_from(lists.len().max(1)).unwrap_or(u32::MAX));
+pub(crate) fn hits(lists: Vec<(By, Vec<Hit>)>, depth: usize) -> Vec<Hit> {
     let mut documents: HashMap<String, f64> = HashMap::new();
     let mut passages: BTreeMap<String, Hit> = BTreeMap::new();
-    for (floor, list) in lists {
+    for (by, list) in lists {
+        let share = by.weight();
         let best = best_of_documents(&list, depth);
-        let scale = Scale::of(floor, best.values().copied());
+        let scale = Scale::of(by, best.values().copied());
         for (document, score) in &best {
             *documents.entry(document.clone()).or_default() += share * scale.at(*score);
         }
@@ -113,10 +127,10 @@ struct Scale {
 }
 
 impl Scale {
-    fn of(floor: Floor, scores: impl Iterator<Item = f64> + Clone) -> Self {
+    fn of(by: By, scores: impl Iterator<Item = f64> + Clone) -> Self {
         let highest = scores.clone().fold(f64::NEG_INFINITY, f64::max);
         let worst = scores.fold(f64::INFINITY, f64::min);
-        let lowest = if floor == Floor::Zero { 0.0_f64.min(worst) } else { worst };
+        let lowest = if by == By::Words { 0.0_f64.min(worst) } else { worst };
         Self { lowest, highest }
     }
 
@@ -164,7 +178,7 @@ mod tests {
     }
 
     fn fused(vectors: &[(String, f64)], words: &[(String, f64)], depth: usize) -> Vec<(String, f64)> {
-        let lists = vec![(Floor::Worst, list(vectors)), (Floor::Zero, list(words))];
+        let lists = vec![(By::Vector, list(vectors)), (By::Words, list(words))];
         hits(lists, depth).into_iter().map(|hit| (hit.chunk_id, hit.score)).collect()
     }
 
@@ -228,12 +242,12 @@ mod tests {
     }
 
     #[test]
-    fn scores_are_averages_of_what_each_list_says() {
+    fn scores_are_weighted_means_of_what_each_list_says() {
         let vectors = own(&[("a/0", 0.9), ("b/0", 0.8), ("c/0", 0.7)]);
         let words = own(&[("b/0", 8.0), ("d/0", 2.0)]);
         let scores: Vec<(String, f64)> =
             fused(&vectors, &words, 100).into_iter().map(|(id, s)| (id, (s * 1000.0).round())).collect();
-        assert_eq!(scores, own(&[("b/0", 750.0), ("a/0", 500.0), ("d/0", 125.0), ("c/0", 0.0)]));
+        assert_eq!(scores, own(&[("b/0", 700.0), ("a/0", 600.0), ("d/0", 100.0), ("c/0", 0.0)]));
     }
 
     #[test]
