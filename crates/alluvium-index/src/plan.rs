@@ -16,7 +16,6 @@ use alluvium_core::commit::CountsBySource;
 use alluvium_core::document::{DocumentState, Prepared, PreparedContent};
 use alluvium_core::fold::Folded;
 use alluvium_core::guard::{AccessVerdict, ContentVerdict, Known, KnownContent, judge_access, judge_content};
-use alluvium_core::hash::Sha256;
 use alluvium_core::id::DocId;
 use alluvium_core::policy::{Policy, Tombstone};
 use alluvium_core::quarantine::{Cause, Refusal, Stage};
@@ -406,15 +405,17 @@ impl Planner<'_> {
                 self.relist(id, acl);
                 Outcome::Quarantined
             }
-            ContentVerdict::Withdraw(_) => self.withdraw(&change),
+            ContentVerdict::Withdraw(_) => {
+                self.withdraw(change);
+                Outcome::Quarantined
+            }
             ContentVerdict::Describe => {
-                let described = self.describe(&change);
+                let described = self.describe(change);
                 let relisted = self.relist(id, acl);
-                let counts = self.plan.counts.of(&change.doc_id);
                 match (described, relisted) {
-                    (true, _) => counts.indexed += 1,
-                    (false, true) => counts.access += 1,
-                    (false, false) => counts.unchanged += 1,
+                    (true, _) => Outcome::Indexed,
+                    (false, true) => Outcome::Access,
+                    (false, false) => Outcome::Unchanged,
                 }
             }
             ContentVerdict::Unsaid => {

@@ -16,7 +16,7 @@ use alluvium_core::ledger::TableRole;
 use arrow_array::RecordBatch;
 use arrow_schema::{FieldRef, Schema};
 use datafusion_expr::Expr;
-use futures::TryStreamExt;
+use futures::{FutureExt, TryStreamExt};
 use lance::Dataset;
 use lance::dataset::builder::DatasetBuilder;
 use lance::dataset::cleanup::CleanupPolicyBuilder;
@@ -117,7 +117,7 @@ impl Table {
         let action = format!("adding columns to table {}", self.name);
         let nulls = NewColumnTransform::AllNulls(Arc::new(Schema::new(lacking)));
         let mut dataset = (*self.dataset).clone();
-        dataset.add_columns(nulls, None, None).await.map_err(IndexError::storage(action))?;
+        dataset.add_columns(nulls, None, None).boxed().await.map_err(IndexError::storage(action))?;
         self.followed_by(self.at(dataset))
     }
 

@@ -14,6 +14,8 @@
 //!   Nothing is kept of a document past its commit, so that memory does not grow with time.
 //! - **In order.** Changes of one document reach the writer in the order in which they were pulled,
 //!   however long each took to prepare. Those of different documents overtake each other freely.
+//! - **Fair.** Where sources are followed, changes that come one at a time overtake a backlog wherever both
+//!   wait, and the backlog keeps every other turn (`turns`).
 //! - **Progress last.** A source's deltas are committed with or after every change pulled from it before
 //!   them.
 //! - **Never in the way.** What is wrong with one document is a refusal of that document. What is wrong

@@ -109,7 +109,7 @@ impl Preparer {
             );
         }
         // The sessions are done with the text, so this takes it without a copy.
-        let extracted = Arc::unwrap_or_clone(extracted);
+        let mut extracted = Arc::unwrap_or_clone(extracted);
         Ok(PreparedContent::Indexed(Box::new(IndexedContent {
             version: upsert.version,
             content_hash: upsert.hash,

@@ -152,7 +152,7 @@ impl Puller {
     /// it may have live changes.
     async fn ask(&mut self) -> (Result<Option<SourceBatch>, SourceError>, Grant) {
         let shared = Arc::clone(&self.shared);
-        let has_backlog = self.is_followed() && self.outstanding.count(Lane::Bulk) > 0;
+        let has_backlog = self.shared.follow.is_some() && self.outstanding.count(Lane::Bulk) > 0;
         let lane = if has_backlog { Lane::Bulk } else { Lane::Live };
         let grant = tokio::select! {
             biased;

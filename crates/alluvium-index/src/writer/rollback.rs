@@ -101,7 +101,7 @@ impl Index {
     pub async fn plan_rollback(&self, root: &Path, options: &RollbackOptions) -> Result<RollbackPlan> {
         let layout = Layout::new(root);
         let ledger = Ledger::open(&layout)?;
-        let session = storage::session();
+        let session = storage::session(root);
         let (head, tables) = (&self.record, &self.tables);
         let now = Now { layout: &layout, ledger: &ledger, session: &session, head, tables };
         Ok(plan_of(head.seq, &now.sides(options).await?))
