@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use alluvium_core::change::{AccessChange, ContentChange, DocumentChange, MediaType};
+use alluvium_core::document::PreparedContent;
 use alluvium_core::id::SourceName;
 use alluvium_core::version::{Version, VersionKind};
 use serde_json::json;
