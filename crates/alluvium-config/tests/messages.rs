@@ -60,7 +60,7 @@ fn keys() {
     assert_eq!(
         message("include", "inclde"),
         "18:1: source[0].inclde: unknown key; expected one of name, type, root, include, exclude, \
-         hidden, gitignore, default_acl, max_file_size, metadata; did you mean \"include\"?"
+         hidden, gitignore, default_acl, max_file_size, metadata, on_unreadable; did you mean \"include\"?"
     );
     assert_eq!(
         message("denied", "dennied"),
@@ -187,7 +187,7 @@ fn lines_of_events() {
     assert_eq!(
         jsonl("root = \"x\""),
         "24:1: source[1].root: unknown key; expected one of name, type, path, default_acl, content_roots, \
-         content_bucket, max_event_size"
+         content_bucket, max_event_size, on_unreadable"
     );
     assert_eq!(
         jsonl("path = \"-\"\n[[source]]\nname = \"third\"\ntype = \"jsonl\"\npath = \"-\""),
@@ -207,7 +207,7 @@ fn topics_of_events() {
         kafka("topic = \"x\""),
         "27:1: source[1].topic: unknown key; expected one of name, type, brokers, topics, group, format, \
          columns, cloudevents, default_acl, content_roots, content_bucket, max_event_size, offset_lost, \
-         dead_letter_topic, schema_registry, tls, sasl, properties; \
+         dead_letter_topic, schema_registry, tls, sasl, properties, on_unreadable; \
          did you mean \"topics\"?"
     );
     assert_eq!(
