@@ -175,6 +175,7 @@ fn results_are_what_the_schemas_and_the_interface_say() {
         "page_end",
         "page_start",
         "score",
+        "stale_since",
         "text",
         "title",
         "uri",
@@ -203,7 +204,7 @@ fn results_are_what_the_schemas_and_the_interface_say() {
     );
     assert!(status["daemon"].is_null(), "nobody follows: {status}");
     assert_eq!(keys(&status["live"]), ["epoch", "generation", "paused", "seq"]);
-    assert_eq!(keys(&status["documents"]), ["deleted", "indexed", "quarantined"]);
+    assert_eq!(keys(&status["documents"]), ["deleted", "indexed", "quarantined", "stale"]);
     assert_eq!(keys(&status["sources"][0]), ["backlog", "freshness_seconds", "name", "watermark"]);
     assert!(status["sources"][0]["watermark"].is_string(), "{status}");
 

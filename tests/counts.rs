@@ -42,7 +42,7 @@ fn every_file_is_counted_once() {
 
     let status = world.status();
     let documents = &status["documents"];
-    assert_eq!(documents, &json!({"indexed": 1, "deleted": 0, "quarantined": 3}), "{status}");
+    assert_eq!(documents, &json!({"indexed": 1, "deleted": 0, "quarantined": 3, "stale": 0}), "{status}");
 
     world.remove("good.md");
     let second = world.backfilled(0);
