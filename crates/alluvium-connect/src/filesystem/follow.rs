@@ -16,6 +16,8 @@
 //! that led nowhere, or that leads through another link, waits for the scan of the whole tree.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,9 +32,12 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::dirty::{Lost, PATIENCE};
+use super::listing::Kind;
+use super::misnamed::Base;
 use super::root::Root;
 use super::scan::Scan;
 use super::scope::Scope;
+use super::sidecar::SUFFIX;
 use super::tree::Tree;
 use super::watch::{Heard, Watch};
 use super::{FilesystemSpec, Reprocess};
@@ -290,12 +295,29 @@ impl Work {
     /// One batch of files; what does not fit in is left to the next scan.
     fn look_ahead(&mut self, paths: Vec<PathBuf>, room: Room) -> Result<Told, SourceError> {
         let links: Vec<PathBuf> = paths.iter().flat_map(|path| self.tree.links.to(path)).cloned().collect();
-        // A folder may hold any number of them.
-        let files = paths.into_iter().chain(links).filter(|path| self.tree.spec.root.join(path).is_file());
+        let root = Root::open(&self.tree.spec.root).ok();
+        let files = paths.into_iter().chain(links).filter_map(|path| self.as_file(root.as_ref()?, path));
         let mut scan = Scan::ahead_of_another(Scope::of(files));
         let batch = scan.next(&mut self.tree, room)?.filter(|batch| !batch.changes.is_empty());
         let batch = batch.map(|batch| SourceBatch { live: true, ..self.say(batch) });
         Ok(Told { batch, ended: None, expected: None, holding: false, is_ahead: true })
+    }
+
+    /// What of a path can be looked at by itself. A folder may hold any number of files, and only a scan tells
+    /// what a link that may have been switched leads to, or for whom a list with a wrong name was meant.
+    fn as_file(&self, root: &Root, path: PathBuf) -> Option<PathBuf> {
+        let full = self.tree.spec.root.join(&path);
+        let listed = (self.tree.read_dir)(full.parent()?).ok()?;
+        let is_there = |name: &OsStr| listed.iter().any(|(other, _)| other == name);
+        let may_be_list = |(name, _): &(OsString, Kind)| {
+            let subject = name.as_bytes().strip_suffix(SUFFIX.as_bytes()).map(OsStr::from_bytes);
+            Base::of(name).is_some() && !subject.is_some_and(is_there)
+        };
+        let is_left = self.tree.revisions.concern(&path)
+            || root.links_folder(&path)
+            || self.tree.may_misname(root, &path)
+            || listed.iter().any(may_be_list);
+        (full.is_file() && !is_left).then(|| self.tree.revisions.known_as(&path).unwrap_or(path))
     }
 
     fn begin_whole(&mut self) -> Result<(), SourceError> {
@@ -345,16 +367,17 @@ impl Work {
             return self.begin_whole();
         }
         let links: Vec<PathBuf> = ripe.iter().flat_map(|path| self.tree.links.to(path)).cloned().collect();
-        self.few = ripe.len() <= FEW;
         let as_known = |path: PathBuf| self.tree.revisions.known_as(&path).unwrap_or(path);
         let ripe: Vec<PathBuf> = ripe.into_iter().map(as_known).collect();
         let lists = root.iter().flat_map(|root| ripe.iter().filter(|path| self.tree.may_misname(root, path)));
         let folders: Vec<PathBuf> = lists.filter_map(|path| path.parent()).map(Path::to_owned).collect();
+        let few = ripe.len() <= FEW && folders.is_empty();
         let scope = Scope::of(ripe.iter().cloned().chain(links).chain(folders));
         if scope.is_whole() {
             return self.begin_whole();
         }
         let deferred = deferred.into_iter().map(as_known).collect();
+        self.few = few;
         self.begin(Scan::of(scope, deferred))
     }
 

@@ -281,6 +281,7 @@ fn show(prepared: &Prepared) -> String {
         PreparedContent::Refused(refused) => refused.refusal.cause.to_string(),
         PreparedContent::Kept(_) => "kept".to_owned(),
         PreparedContent::Deleted { .. } => "deleted".to_owned(),
+        PreparedContent::Kept(_) => "kept".to_owned(),
         PreparedContent::Unsaid => "access".to_owned(),
     };
     format!("{}={what}", prepared.doc_id.local())

@@ -517,3 +517,21 @@ async fn a_save_is_said_while_there_is_no_room_for_a_scan() {
     follower.until("the scan's end", |f| !f.positions.is_empty()).await;
     assert_eq!(follower.held.len(), 41);
 }
+
+#[tokio::test]
+async fn a_save_that_a_misnamed_list_may_be_meant_for_waits_for_the_scan() {
+    let mut world = many(40);
+    world.room.changes = 1;
+    let mut follower = Follower::new(&world, Duration::from_secs(3600));
+    follower.until("the scan has begun", |f| f.said.len() == 1).await;
+    world.write("report.acl.toml", "readers = ['few']");
+    world.write("report.md", "R");
+    while !follower.source.heard.dirty().paths().contains(Path::new("report.md")) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // Both are left alone for long enough.
+    tokio::time::sleep(Duration::from_millis(120)).await;
+    follower.until("the scan's end", |f| !f.positions.is_empty()).await;
+    follower.until("the report", |f| f.said.contains(&"report.md upsert".to_owned())).await;
+    assert_eq!(follower.held["report.md"].1, Some(Acl::nobody().hash()), "it was never served to all");
+}
