@@ -65,7 +65,10 @@ fn uris(text: &str) -> Vec<(usize, usize)> {
             continue;
         }
         let payload = at + header + 1;
-        let length = payload_length(text.get(payload..).unwrap_or_default(), before);
+        let is_base64 =
+            rest.get(..header).is_some_and(|header| header.to_ascii_lowercase().ends_with(b";base64"));
+        let after = text.get(payload..).unwrap_or_default();
+        let length = if is_base64 { base64_length(after) } else { payload_length(after, before) };
         if length >= LEAST_PAYLOAD {
             found.push((payload, payload + length));
         }
@@ -74,12 +77,17 @@ fn uris(text: &str) -> Vec<(usize, usize)> {
     found
 }
 
+/// How long base64 goes on.
+fn base64_length(text: &str) -> usize {
+    text.bytes().take_while(|b| b.is_ascii_alphanumeric() || b"+/=_-%".contains(b)).count()
+}
+
 /// How long the payload of a URI is that something stands before: up to its other side.
 fn payload_length(text: &str, before: Option<char>) -> usize {
     let ends = |c: char| match before {
         Some(quote @ ('"' | '\'' | '`')) => c == quote || c == '\n',
         Some('<') => c == '>' || c == '\n',
-        _ => c.is_whitespace() || matches!(c, '"' | '<' | '>' | '\u{a0}'),
+        _ => c.is_whitespace() || !c.is_ascii() || matches!(c, '"' | '<' | '>'),
     };
     let length = text.find(ends).unwrap_or(text.len());
     let payload = text.get(..length).unwrap_or_default();
@@ -197,6 +205,11 @@ mod tests {
         );
         let svg = format!("<img src='data:image/svg+xml;utf8,<svg>{}</svg>'>", "<g/> ".repeat(40));
         check(&svg, &format!("<img src='data:image/svg+xml;utf8,{MARK}'>"));
+        let (one, other) = ("data:image/png;base64,", noise(900));
+        check(
+            &format!("![a]({one}{other})见图一(左)这段文字。![b]({one}{other})后面"),
+            &format!("![a]({one}{MARK})见图一(左)这段文字。![b]({one}{MARK})后面"),
+        );
         check(&format!("see data:,{} there", "%20".repeat(100)), &format!("see data:,{MARK} there"));
     }
 

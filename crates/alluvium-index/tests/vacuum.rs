@@ -102,7 +102,8 @@ async fn every_kept_record_can_be_gone_back_to_and_the_others_are_refused_by_nam
         let target = Target::Seq(gone);
         check_gone(&releases.resolve(&target).await.unwrap_err());
         check_gone(&releases.create("late", gone, jiff::Timestamp::UNIX_EPOCH).await.unwrap_err());
-        check_gone(&opened(root).await.plan_rollback(root, &to(gone)).await.unwrap_err());
+        let reader = Index::open(root).await.unwrap().unwrap();
+        check_gone(&reader.plan_rollback(root, &to(gone)).await.unwrap_err());
         check_gone(&person(root, &clock).await.rollback(&to(gone)).await.unwrap_err());
     }
     // What a release names is not what was live at a moment after it.

@@ -12,68 +12,114 @@ const MOST_RULES: usize = 2_000;
 const MOST_BYTES: usize = 512 * 1024;
 /// Rules that are compared with one element, at most.
 const MOST_COMPARED: usize = 64;
+/// Media queries within media queries that are looked into, at most.
+const MOST_NESTED: usize = 2;
 /// So far outside that nothing is left on any screen, in pixels (or in em, which is more).
 const OFF_PAGE: f32 = -900.0;
 
+/// A way of not being seen. Of each a declaration says that it is so, that it is not, or nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    // The element is gone with all in it.
+    Display,
+    Opacity,
+    /// Off the page, or clipped away.
+    Place,
+    /// Without room.
+    Room,
+    Content,
+    // What is in it may be seen again.
+    Visibility,
+    Size,
+    Color,
+}
+
+const WAYS: usize = 8;
+
 /// What declarations say of whether an element is seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Declared {
-    /// It and all in it are gone.
-    pub(crate) gone: bool,
-    /// Whether it is visible, where that is said.
-    pub(crate) visible: Option<bool>,
-    /// Whether `display` is declared at all, and so decides against weaker rules.
-    display: bool,
+pub(crate) struct Declared([Option<bool>; WAYS]);
+
+impl Declared {
+    fn set(&mut self, way: Way, seen: bool) {
+        if let Some(entry) = self.0.get_mut(way as usize) {
+            *entry = Some(seen);
+        }
+    }
+
+    /// Whether the element is gone with all in it.
+    pub(crate) fn is_gone(self) -> bool {
+        self.0.iter().take(Way::Visibility as usize).any(|seen| *seen == Some(false))
+    }
+
+    /// What is said of the ways in which a part of an element may be seen again.
+    pub(crate) fn inherited(self) -> [Option<bool>; 3] {
+        [Way::Visibility, Way::Size, Way::Color].map(|way| self.0.get(way as usize).copied().flatten())
+    }
+
+    /// What is said here, and where nothing is, what is said by weaker declarations.
+    pub(crate) fn over(self, weaker: Self) -> Self {
+        let mut both = self;
+        both.0.iter_mut().zip(weaker.0).for_each(|(seen, weaker)| *seen = seen.or(weaker));
+        both
+    }
 }
 
 /// Reads the declarations of a rule, or of a `style` attribute.
 pub(crate) fn declarations(text: &str) -> Declared {
     let mut declared = Declared::default();
-    let (mut positioned, mut off_page, mut clipped) = (false, false, false);
+    let (mut positioned, mut padded, mut ellipsis, mut on_text) = (false, false, false, false);
+    let (mut place, mut room, mut hides_rest): (Option<bool>, Option<bool>, bool) = (None, None, false);
     let (mut color, mut background) = (None, None);
-    let mut sizes = (false, false, false);
     for declaration in text.split(';').take(200) {
         let Some((property, value)) = declaration.split_once(':') else { continue };
         let value = value.trim().to_ascii_lowercase();
         let value = value.trim_end_matches("!important").trim_end();
         match property.trim().to_ascii_lowercase().as_str() {
-            "display" => (declared.gone, declared.display) = (value == "none", true),
-            "visibility" => match value {
-                "hidden" | "collapse" => declared.visible = Some(false),
-                "visible" => declared.visible = Some(true),
-                _ => {}
-            },
-            "opacity" if number(value) == Some(0.0) => declared.gone = true,
-            "font-size" | "zoom"
-                if number(value).is_some_and(|size| size.abs() < 1.0 && is_absolute(value)) =>
-            {
-                declared.gone = true;
+            "display" => declared.set(Way::Display, value != "none"),
+            "visibility" => declared.set(Way::Visibility, !matches!(value, "hidden" | "collapse")),
+            "opacity" => declared.set(Way::Opacity, number(value) != Some(0.0)),
+            "font-size" if is_absolute(value) => {
+                declared.set(Way::Size, number(value).is_none_or(|n| n.abs() >= 1.0))
             }
-            "content-visibility" if value == "hidden" => declared.gone = true,
+            "content-visibility" => declared.set(Way::Content, value != "hidden"),
             "position" => positioned = matches!(value, "absolute" | "fixed"),
             "left" | "top" | "right" | "bottom" | "margin-left" | "margin-top" => {
-                off_page |= number(value).is_some_and(|offset| offset <= OFF_PAGE);
+                place = Some(place != Some(false) && number(value).is_none_or(|offset| offset > OFF_PAGE));
             }
-            "text-indent" if number(value).is_some_and(|indent| indent <= OFF_PAGE) => declared.gone = true,
-            "transform" if value.replace(' ', "").contains("scale(0)") => declared.gone = true,
-            "clip" => clipped = clips_all(value),
-            "clip-path" if value.starts_with("inset(50%") || value.starts_with("inset(100%") => {
-                declared.gone = true;
+            "text-indent" => declared.set(Way::Place, number(value).is_none_or(|indent| indent > OFF_PAGE)),
+            "transform" => declared.set(Way::Content, !value.replace(' ', "").contains("scale(0)")),
+            "clip" => place = Some(place != Some(false) && !clips_all(value)),
+            "clip-path" => {
+                declared
+                    .set(Way::Place, !(value.starts_with("inset(50%") || value.starts_with("inset(100%")));
             }
-            "width" | "max-width" => sizes.0 |= number(value) == Some(0.0),
-            "height" | "max-height" => sizes.1 |= number(value) == Some(0.0),
-            "overflow" => sizes.2 = matches!(value, "hidden" | "clip"),
-            "color" => color = Some(value.to_owned()),
+            "width" | "height" | "max-height" => {
+                room = Some(room != Some(false) && number(value) != Some(0.0))
+            }
+            "padding" | "padding-top" | "padding-bottom" => padded |= number(value).is_some_and(|n| n > 0.0),
+            "overflow" | "overflow-x" | "overflow-y" => hides_rest = matches!(value, "hidden" | "clip"),
+            "text-overflow" => ellipsis = true,
+            "color" | "-webkit-text-fill-color" => color = Some(value.to_owned()),
             "background" | "background-color" => background = Some(value.to_owned()),
+            "background-clip" | "-webkit-background-clip" => on_text = value == "text",
             _ => {}
         }
     }
-    let same_color = color.as_deref().zip(background.as_deref()).is_some_and(|(a, b)| same_color(a, b));
-    declared.gone |= same_color
-        || color.as_deref().is_some_and(is_transparent)
-        || off_page && positioned
-        || clipped && positioned
-        || sizes.2 && (sizes.0 || sizes.1);
+    match place {
+        Some(false) if positioned => declared.set(Way::Place, false),
+        Some(true) => declared.set(Way::Place, true),
+        _ => {}
+    }
+    match room {
+        Some(false) if hides_rest && !padded && !ellipsis => declared.set(Way::Room, false),
+        Some(true) => declared.set(Way::Room, true),
+        _ => {}
+    }
+    if let Some(color) = color {
+        let camouflaged = background.is_some_and(|background| same_color(&color, &background));
+        declared.set(Way::Color, on_text || !(camouflaged || is_transparent(&color)));
+    }
     declared
 }
 
@@ -84,9 +130,13 @@ fn number(value: &str) -> Option<f32> {
     value.get(..end)?.parse().ok()
 }
 
-/// A size in pixels or points, or zero of anything; `0.8em` is small, not nothing.
+/// A size by itself, or zero of anything: a share of nothing is nothing, and of something something.
 fn is_absolute(value: &str) -> bool {
-    number(value) == Some(0.0) || value.ends_with("px") || value.ends_with("pt")
+    let named =
+        value.starts_with(|c: char| c.is_ascii_alphabetic()) && value != "inherit" && value != "smaller";
+    number(value) == Some(0.0)
+        || ["px", "pt", "rem", "vw", "cm", "mm"].iter().any(|unit| value.ends_with(unit))
+        || named
 }
 
 fn clips_all(value: &str) -> bool {
@@ -190,11 +240,13 @@ impl Sheet {
     /// Adds the text of a `<style>`.
     pub(crate) fn add(&mut self, text: &str) {
         self.bytes += text.len();
-        if self.bytes > MOST_BYTES {
-            return;
+        if self.bytes <= MOST_BYTES {
+            self.add_rules(&without_comments(text), MOST_NESTED);
         }
-        let text = without_comments(text);
-        let mut rest = text.as_str();
+    }
+
+    fn add_rules(&mut self, text: &str, nested: usize) {
+        let mut rest = text;
         while let Some(open) = rest.find('{') {
             let (selectors, body) =
                 (rest.get(..open).unwrap_or_default(), rest.get(open + 1..).unwrap_or_default());
@@ -202,8 +254,12 @@ impl Sheet {
             let block = body.get(..end).unwrap_or_default();
             // What stands before a rule without a block, such as `@charset`.
             let selectors = selectors.rsplit(';').next().unwrap_or_default().trim();
-            if !selectors.starts_with('@') && !block.contains('{') {
-                self.add_rule(selectors, block);
+            match selectors.strip_prefix("@media") {
+                Some(query) if nested > 0 && is_of_screens(query) => self.add_rules(block, nested - 1),
+                None if !selectors.starts_with('@') && !block.contains('{') => {
+                    self.add_rule(selectors, block)
+                }
+                _ => {}
             }
             rest = body.get((end + 1).min(body.len())..).unwrap_or_default();
         }
@@ -238,16 +294,15 @@ impl Sheet {
             .filter(|(_, rule)| rule.matches(element))
             .collect();
         matching.sort_by_key(|(number, rule)| (rule.weight(), *number));
-        let mut result = Declared::default();
-        for (_, rule) in matching {
-            let declared = rule.declared;
-            if declared.display || declared.gone {
-                result.gone = declared.gone;
-            }
-            result.visible = declared.visible.or(result.visible);
-        }
-        result
+        matching.iter().fold(Declared::default(), |weaker, (_, rule)| rule.declared.over(weaker))
     }
+}
+
+/// Whether a media query holds on every screen.
+pub(crate) fn is_of_screens(query: &str) -> bool {
+    query.split(',').any(|part| {
+        matches!(part.trim().to_ascii_lowercase().as_str(), "" | "all" | "screen" | "only screen")
+    })
 }
 
 /// A selector about one element, without anything around it or in it.
@@ -309,6 +364,11 @@ fn without_comments(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn is_unseen(style: &str) -> bool {
+        let declared = declarations(style);
+        declared.is_gone() || declared.inherited().contains(&Some(false))
+    }
+
     #[test]
     fn declarations_that_take_an_element_away() {
         for gone in [
@@ -320,6 +380,7 @@ mod tests {
             "position:absolute; left:-9999px",
             "position:fixed;top:-200em;left:-999em",
             "text-indent:-9999px",
+            "visibility:hidden",
             "position:absolute;clip:rect(1px, 1px, 1px, 1px)",
             "clip-path: inset(50%)",
             "height:0;overflow:hidden",
@@ -327,7 +388,7 @@ mod tests {
             "color:white; background-color: rgb(255, 255, 255)",
             "color: transparent",
         ] {
-            assert!(declarations(gone).gone, "{gone}");
+            assert!(is_unseen(gone), "{gone}");
         }
         for there in [
             "display:block",
@@ -342,10 +403,13 @@ mod tests {
             "height:0",
             "width:0",
             "visibility:visible",
+            "max-width:0;overflow:hidden;text-overflow:ellipsis",
+            "height:0;overflow:hidden;padding-bottom:56%",
+            "color:transparent;background-clip:text;background:red",
+            "font-size:1em",
         ] {
-            assert!(!declarations(there).gone, "{there}");
+            assert!(!is_unseen(there), "{there}");
         }
-        assert_eq!(declarations("visibility:hidden").visible, Some(false));
     }
 
     #[test]

@@ -92,6 +92,8 @@ fn what_readers_do_not_see_is_left_out_and_counted() {
         "<p style='position:absolute;left:-9999px'>no</p>",
         "<style>.secret { display: none } @media print { p { display: none } }</style><b class='x secret'>no</b>",
         "<style>#s{visibility:hidden}</style><b id=s>no</b>",
+        "<style media=all>@media screen{.s{display:none}}</style><b class=s>no</b>",
+        "<div style='visibility:hidden'><p style='font-size:16px;color:red'>no</p></div>",
         "<input type=hidden value=no><input type=password value=no>",
         "<!-- no -->",
     ] {
@@ -116,6 +118,15 @@ fn what_is_shown_stays() {
         ("<style>.tab{display:none} .tab.active{display:block}</style><p class='tab active'>t</p>", "t"),
         ("<style>@media print{.n{display:none}}</style><p class=n>n</p>", "n"),
         ("<p style='color:white'>w</p>", "w"),
+        ("<div style='font-size:0px'><div style='font-size:16px'>text</div></div>", "text"),
+        ("<div style='color:#fff;background:#fff'><p style='color:#000'>text</p></div>", "text"),
+        ("<style>.tab{display:none}</style><div class=tab style='display:block'>t</div>", "t"),
+        ("<style>.fade{opacity:0} .fade.show{opacity:1}</style><p class='fade show'>f</p>", "f"),
+        ("<h1 style='color:transparent;background-clip:text'>Gradient</h1>", "Gradient"),
+        (
+            "<table><tr><td style='max-width:0;overflow:hidden;text-overflow:ellipsis'>c</td></tr></table>",
+            "c",
+        ),
         ("<button>Save</button><input type=submit value=Send>", "Save Send"),
     ] {
         assert_eq!(text(shown), expect, "{shown}");

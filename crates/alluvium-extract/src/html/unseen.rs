@@ -11,14 +11,10 @@ use super::css::{self, Declared, Sheet};
 /// Whether a reader sees an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Seen {
-    /// As its parent is.
-    AsAround,
     /// Neither it nor anything in it.
     Not,
-    /// It is not, but what is in it may be.
-    Invisible,
-    /// It is, also in what is invisible.
-    Visible,
+    /// As its parent is, but for what is said of it: whether it is visible, has a size, and a colour of its own.
+    AsAround([Option<bool>; 3]),
 }
 
 /// Elements whose content stands in for what a reader sees instead.
@@ -29,35 +25,31 @@ const UNDRAWN: [&str; 3] = ["metadata", "desc", "defs"];
 
 /// Of an element of a page.
 pub(super) fn seen(element: &Element, sheet: &Sheet) -> Seen {
-    let mut seen = by_markup(element.name(), |name| element.attr(name));
-    if seen == Seen::AsAround {
-        seen = of(sheet.declared(element));
+    let attribute = |name: &str| element.attr(name);
+    if is_hidden(element.name(), attribute) {
+        return Seen::Not;
     }
-    seen
+    let own = attribute("style").map(css::declarations).unwrap_or_default();
+    of(own.over(sheet.declared(element)))
 }
 
 /// By what the tag alone says.
 pub(crate) fn by_markup<'a>(name: &str, attribute: impl Fn(&str) -> Option<&'a str>) -> Seen {
-    let is_hidden = match name {
-        "dialog" => attribute("open").is_none(),
-        "template" => attribute("shadowrootmode").is_none(),
-        name if FALLBACK.contains(&name) || UNDRAWN.contains(&name) => true,
-        _ => false,
-    };
-    if is_hidden || attribute("hidden").is_some() {
+    if is_hidden(name, &attribute) {
         return Seen::Not;
     }
-    match attribute("style") {
-        Some(style) => of(css::declarations(style)),
-        None => Seen::AsAround,
-    }
+    of(attribute("style").map(css::declarations).unwrap_or_default())
+}
+
+fn is_hidden<'a>(name: &str, attribute: impl Fn(&str) -> Option<&'a str>) -> bool {
+    let by_name = match name {
+        "dialog" => attribute("open").is_none(),
+        "template" => attribute("shadowrootmode").is_none(),
+        name => FALLBACK.contains(&name) || UNDRAWN.contains(&name),
+    };
+    by_name || attribute("hidden").is_some()
 }
 
 fn of(declared: Declared) -> Seen {
-    match declared {
-        Declared { gone: true, .. } => Seen::Not,
-        Declared { visible: Some(false), .. } => Seen::Invisible,
-        Declared { visible: Some(true), .. } => Seen::Visible,
-        Declared { visible: None, .. } => Seen::AsAround,
-    }
+    if declared.is_gone() { Seen::Not } else { Seen::AsAround(declared.inherited()) }
 }

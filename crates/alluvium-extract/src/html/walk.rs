@@ -6,7 +6,7 @@ use ego_tree::{NodeId, NodeRef};
 use scraper::node::Element;
 use scraper::{Html, Node};
 
-use super::css::Sheet;
+use super::css::{self, Sheet};
 use super::layout::{Gap, Layout};
 use super::unseen::{Seen, seen};
 use crate::encoded;
@@ -71,8 +71,8 @@ struct Walk {
     sheet: Sheet,
     /// What readers do not see counts like all else.
     keeps_hidden: bool,
-    /// Elements that say whether they are visible, innermost last.
-    visible: Vec<(NodeId, bool)>,
+    /// Elements that say something of whether they are seen, innermost last, with what holds in them.
+    visible: Vec<(NodeId, [bool; 3])>,
     /// A link has ended, and no text has come since.
     after_link: bool,
     notes: ExtractionNotes,
@@ -115,7 +115,9 @@ pub(super) fn text(page: &Html, keeps_hidden: bool) -> Walked {
 fn sheet(page: &Html) -> Sheet {
     let mut sheet = Sheet::default();
     for node in page.tree.nodes() {
-        let is_style = |element: &Element| element.name() == "style" && element.attr("media").is_none();
+        let is_style = |element: &Element| {
+            element.name() == "style" && element.attr("media").is_none_or(css::is_of_screens)
+        };
         if node.value().as_element().is_some_and(is_style) {
             node.children().filter_map(|c| c.value().as_text()).for_each(|text| sheet.add(&text.text));
         }
@@ -148,7 +150,7 @@ impl Walk {
     }
 
     fn text(&mut self, text: &str) {
-        if self.visible.last().is_some_and(|(_, visible)| !visible) {
+        if self.visible.last().is_some_and(|(_, visible)| visible.contains(&false)) {
             self.notes.hidden_characters += characters(text);
             return;
         }
@@ -165,10 +167,18 @@ impl Walk {
             return !matches!(element.name(), "noscript" | "noembed" | "noframes" | "iframe");
         }
         match seen(element, &self.sheet) {
-            Seen::AsAround => {}
             Seen::Not => return false,
-            Seen::Invisible => self.visible.push((node.id(), false)),
-            Seen::Visible => self.visible.push((node.id(), true)),
+            Seen::AsAround([None, None, None]) => {}
+            Seen::AsAround([visible, sized, colored]) => {
+                let [around_visible, around_sized, around_colored] =
+                    self.visible.last().map_or([true; 3], |(_, around)| *around);
+                let here = [
+                    visible.unwrap_or(around_visible),
+                    sized.unwrap_or(around_sized),
+                    colored.unwrap_or(around_colored),
+                ];
+                self.visible.push((node.id(), here));
+            }
         }
         true
     }

@@ -22,7 +22,7 @@ const VOID: [&str; 14] = [
     "wbr",
 ];
 /// Elements whose content an HTML parser takes by its letters. Nothing of them is text of the page.
-const RAW: [&str; 8] = ["script", "style", "xmp", "iframe", "noembed", "noframes", "noscript", "plaintext"];
+const RAW: [&str; 7] = ["script", "xmp", "iframe", "noembed", "noframes", "noscript", "plaintext"];
 
 pub(crate) fn extract(bytes: &[u8], asked: &Asked<'_>) -> Result<(Piece, Meta), Failure> {
     let document = prescan::xml_encoding(bytes).or_else(|| prescan::charset(bytes));
@@ -72,6 +72,12 @@ fn rewritten(source: &str, nesting: usize) -> Option<String> {
                 Some(name) => close(&mut html, &name),
                 None => raw = raw.saturating_sub(1),
             },
+            // A style sheet is by its letters what it is here after its entities.
+            Event::Text(text) if is_style(&open) => html.push_str(&text.decode().ok()?.replace('<', "")),
+            Event::CData(text) if is_style(&open) => html.push_str(&text.decode().ok()?.replace('<', "")),
+            Event::GeneralRef(reference) if is_style(&open) => {
+                html.push_str(if reference.decode().ok()? == "gt" { ">" } else { " " });
+            }
             Event::Text(text) if raw == 0 => {
                 let text = text.decode().ok()?;
                 if open.is_empty() && !text.trim().is_empty() {
@@ -91,6 +97,10 @@ fn rewritten(source: &str, nesting: usize) -> Option<String> {
         }
     }
     (roots == 1 && open.is_empty()).then_some(html)
+}
+
+fn is_style(open: &[Option<String>]) -> bool {
+    open.last().is_some_and(|name| name.as_deref() == Some("style"))
 }
 
 /// The name of an element: without its prefix where it is one of XHTML.
@@ -165,6 +175,14 @@ mod tests {
         assert_eq!(text(&page_of("", "<div/><p>x</p><textarea/><iframe/><p>z</p>")).0, "x\n\nz");
         assert_eq!(text(&page_of("", "<p>1 &lt; 2 &amp; &nbsp;3 &eacute; &#233;</p>")).0, "1 < 2 & 3 é é");
         assert_eq!(text(&page_of("<script><![CDATA[ if (a < b) { hide() } ]]></script>", "<p>x</p>")).0, "x");
+    }
+
+    #[test]
+    fn style_sheets_hide_here_too() {
+        let head = "<title>T</title><style>.x{display:none} a &gt; b{color:red}</style>";
+        assert_eq!(text(&page_of(head, "<p>a</p><p class=\"x\">no</p>")).0, "a");
+        let head = "<title>T</title><style><![CDATA[ .x{display:none} ]]></style>";
+        assert_eq!(text(&page_of(head, "<p>a</p><p class=\"x\">no</p>")).0, "a");
     }
 
     #[test]

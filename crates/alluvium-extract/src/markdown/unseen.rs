@@ -74,7 +74,13 @@ pub(super) fn without(text: &str, ranges: &[Range<usize>]) -> (String, u64) {
 fn is_hidden(name: &str, attributes: &[(String, String)]) -> bool {
     let attribute =
         |wanted: &str| attributes.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
-    MACHINERY.contains(&name) || matches!(by_markup(name, attribute), Seen::Not | Seen::Invisible)
+    if MACHINERY.contains(&name) {
+        return true;
+    }
+    match by_markup(name, attribute) {
+        Seen::Not => true,
+        Seen::AsAround(said) => said.contains(&Some(false)),
+    }
 }
 
 /// The pieces of HTML in the text, in order, and definitions that are comments: `[//]: # (like this)`.

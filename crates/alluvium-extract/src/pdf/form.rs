@@ -23,7 +23,11 @@ impl Form {
     pub(super) fn of(document: &Document) -> Self {
         let Some(form) = document.interactive_form() else { return Self::default() };
         let mut read = Self::default();
-        for field in document.form_fields().iter().take(MOST_FIELDS) {
+        let fields = document.form_fields();
+        if fields.len() > MOST_FIELDS {
+            read.unread = Some(format!("values of more than {MOST_FIELDS} form fields"));
+        }
+        for field in fields.iter().take(MOST_FIELDS) {
             read.add(field);
         }
         // What viewers of today show of such a form is a page that asks for another viewer.

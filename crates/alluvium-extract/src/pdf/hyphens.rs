@@ -7,9 +7,9 @@
 use std::collections::HashSet;
 
 /// Words that stand before a hyphen of their own.
-const PREFIXES: [&str; 22] = [
-    "all", "anti", "co", "cross", "cyber", "ex", "great", "half", "high", "ill", "long", "low", "mid",
-    "multi", "non", "post", "pre", "quasi", "self", "semi", "short", "well",
+const PREFIXES: [&str; 20] = [
+    "all", "anti", "co", "cross", "cyber", "half", "high", "ill", "long", "low", "mid", "multi", "non",
+    "post", "pre", "quasi", "self", "semi", "short", "well",
 ];
 
 /// The text with broken words made whole. A word that is made whole stays on its first line.

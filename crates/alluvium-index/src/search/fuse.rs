@@ -165,6 +165,8 @@ mod tests {
             heading_path: vec![],
             modified_at: None,
             indexed_at: jiff::Timestamp::UNIX_EPOCH,
+            stale_since: None,
+            words_only: false,
         };
         let mut hits: Vec<Hit> = scored.iter().map(hit).collect();
         let mut seen = BTreeSet::new();

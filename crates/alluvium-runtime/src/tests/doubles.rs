@@ -279,7 +279,6 @@ fn show(prepared: &Prepared) -> String {
     let what = match &prepared.content {
         PreparedContent::Indexed(content) => content.extracted.text.clone(),
         PreparedContent::Refused(refused) => refused.refusal.cause.to_string(),
-        PreparedContent::Kept(_) => "kept".to_owned(),
         PreparedContent::Deleted { .. } => "deleted".to_owned(),
         PreparedContent::Kept(_) => "kept".to_owned(),
         PreparedContent::Unsaid => "access".to_owned(),
