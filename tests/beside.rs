@@ -331,7 +331,7 @@ fn whatever_becomes_of_the_daemon_the_client_is_told() {
     await_daemon(&world);
     let client = ask(&world, 1, &[]);
     drop(daemon);
-    assert!(check(client, "daemon_gone", 1).contains("run the same command again"));
+    assert!(check(client, "daemon_gone", 1).contains("Run the same command again"));
     assert!(world.index().join("control.sock").exists());
     // It is told to end.
     let mut daemon = start(&world);

@@ -30,6 +30,7 @@ mod killed;
 mod maintain;
 mod meant;
 mod provenance;
+mod readable;
 mod reader;
 mod roles;
 mod rollback;

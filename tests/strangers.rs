@@ -90,7 +90,7 @@ fn a_second_backfill_is_told_who_holds_the_index() {
     let [code, message, _, next] = second.error();
     assert_eq!(code, "index_held", "{second}");
     assert!(message.contains(&format!("process {pid} ")), "{second}");
-    assert!(next.contains("wait"), "{second}");
+    assert!(next.starts_with("Wait"), "{second}");
     assert_eq!(second.stdout, "");
     first.signal("CONT");
     first.end().expect(0);

@@ -3,6 +3,7 @@
 //! other the nearest, `!` takes back, and nothing comes back in a folder that is out itself.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -51,6 +52,16 @@ impl Ignores {
         self.any |= rules.is_some();
         self.folders.insert(folder.to_owned(), rules);
         Ok(())
+    }
+
+    /// Takes note of a folder that has no rules.
+    pub(crate) fn enter_plain(&mut self, folder: &Path) {
+        self.folders.entry(folder.to_owned()).or_default();
+    }
+
+    /// Whether a file of this name has rules.
+    pub(crate) fn is_file(&self, name: &OsStr) -> bool {
+        name == OWN || (self.git && name == GIT)
     }
 
     /// Whether the rules of the folders above leave a path out; the folders themselves are in.

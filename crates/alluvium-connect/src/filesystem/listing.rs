@@ -162,8 +162,18 @@ impl Walk<'_> {
         let full = self.root.path().join(&folder.real);
         (self.on_folder)(&full);
         let is_root = folder.path.as_os_str().is_empty();
-        let rules = self.apart.ignores.enter(self.root, &folder.path, &folder.real);
-        let mut items = match rules.and_then(|()| (self.read_dir)(&full)) {
+        let listed = (self.read_dir)(&full).and_then(|items| {
+            // A folder that may be listed and not entered has no rules that could be read, unless it has some.
+            let has_rules = items.iter().any(|(name, _)| self.apart.ignores.is_file(name));
+            let ignores = &mut self.apart.ignores;
+            if has_rules {
+                ignores.enter(self.root, &folder.path, &folder.real)?;
+            } else {
+                ignores.enter_plain(&folder.path);
+            }
+            Ok(items)
+        });
+        let mut items = match listed {
             Ok(items) => items,
             Err(e) if is_root => return Err(e),
             Err(e) if is_gone(&e) => return Ok(()),

@@ -118,6 +118,8 @@ fn units_are_told_with_and_without_marks_in_every_script() {
 fn binary_is_not_text() {
     let elf: Vec<u8> = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".repeat(40);
     assert_eq!(decode(&elf, NOTHING).unwrap_err().cause, Cause::NotText);
+    let repeated = [0u8, 159, 146, 150, 0, 1, 2, 3].repeat(200);
+    assert_eq!(decode(&repeated, NOTHING).unwrap_err().cause, Cause::NotText);
     let noise: Vec<u8> = (0..4096u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     assert_eq!(decode(&noise, NOTHING).unwrap_err().cause, Cause::NotText);
 }

@@ -70,7 +70,7 @@ impl Units {
         let wide = bytes.len().is_multiple_of(4).then(|| best(UTF_32LE, UTF_32BE)).flatten();
         let narrow = || {
             // An odd byte at the end is a cut.
-            best(Self::Utf16(UTF_16LE), Self::Utf16(UTF_16BE))
+            best(Self::Utf16(UTF_16LE), Self::Utf16(UTF_16BE)).filter(|units| units.is_of_text(bytes))
         };
         wide.or_else(narrow)
     }
@@ -103,6 +103,19 @@ impl Units {
                 Decoded { text, replaced }
             }
         }
+    }
+
+    /// Whether zeros stand where texts have them: in spaces, digits and line feeds, but for scripts that may do
+    /// without, and whose own letters have one now and then.
+    fn is_of_text(self, bytes: &[u8]) -> bool {
+        let text = self.decode(sample(bytes, 4)).text;
+        let count = |is: fn(char) -> bool| text.chars().filter(|c| is(*c)).count();
+        let zeros = count(|c| (c as u32) < 0x100 || (c as u32) & 0xff == 0);
+        let plain = count(|c| c.is_ascii() && !is_control(c));
+        let without_blanks = count(
+            |c| matches!(c as u32, 0x3000..=0x30ff | 0x4e00..=0x9fff | 0xac00..=0xd7a3 | 0xff00..=0xffef),
+        );
+        plain * 4 >= zeros.max(1) || without_blanks * 100 >= text.chars().count() * 98
     }
 
     /// How many of the units are characters that texts are made of.

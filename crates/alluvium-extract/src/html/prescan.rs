@@ -38,6 +38,8 @@ pub(super) struct Scan<'h> {
 
 /// Attributes with their values, in lower case.
 type Attributes = Vec<(Vec<u8>, Vec<u8>)>;
+/// The name of a tag, with its slash, and its attributes.
+type Tag = (Vec<u8>, Attributes);
 
 impl<'h> Scan<'h> {
     pub(super) fn new(head: &'h [u8]) -> Self {
@@ -45,7 +47,7 @@ impl<'h> Scan<'h> {
     }
 
     /// The next tag with its attributes, or comment, and where it stands.
-    pub(super) fn next_tag(&mut self) -> Option<(Range<usize>, Option<(Vec<u8>, Attributes)>)> {
+    pub(super) fn next_tag(&mut self) -> Option<(Range<usize>, Option<Tag>)> {
         while self.at < self.head.len() {
             let start = self.at;
             if self.rest().starts_with(b"<!--") {
@@ -140,12 +142,9 @@ impl Scan<'_> {
         while self.peek().is_some_and(|b| is_blank(b) || b == b'/' || b == b'?') {
             self.at += 1;
         }
-        match self.peek()? {
-            b'>' => {
-                self.at += 1;
-                return None;
-            }
-            _ => {}
+        if self.peek()? == b'>' {
+            self.at += 1;
+            return None;
         }
         let name =
             self.take_while(|at, b| !(is_blank(b) || matches!(b, b'/' | b'>') || (b == b'=' && at > 0)));
