@@ -178,7 +178,7 @@ mod tests {
 
     fn noise(length: usize) -> String {
         const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let letter = |i: usize| LETTERS[(i * 2_654_435_761 >> 7) % LETTERS.len()] as char;
+        let letter = |i: usize| LETTERS[((i * 2_654_435_761) >> 7) % LETTERS.len()] as char;
         (1..=length).map(letter).collect()
     }
 

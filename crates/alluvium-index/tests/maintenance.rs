@@ -92,7 +92,7 @@ async fn check(root: &Path, passages: &BTreeMap<usize, usize>) {
 
 /// What the model can't read: in every fourth passage and in all of some documents.
 fn with_unread(document: usize, passages: usize) -> alluvium_core::document::Prepared {
-    let start = |p: usize| if document % 3 == 0 || p % 4 == 0 { "unread" } else { "read" };
+    let start = |p: usize| if document.is_multiple_of(3) || p.is_multiple_of(4) { "unread" } else { "read" };
     let passages: Vec<_> = (0..passages).map(|p| format!("{} passage {document} {p}", start(p))).collect();
     unread(&format!("s/{document}"), &passages.join("\n\n"), "unread", acl(&["g"]))
 }

@@ -144,7 +144,7 @@ async fn a_folder_of_any_name_holds_all_of_its_index() {
             whole_life(&root).await;
             let beside: Vec<_> =
                 std::fs::read_dir(parent.path()).unwrap().map(|e| e.unwrap().path()).collect();
-            assert_eq!(beside, [root.clone()]);
+            assert_eq!(beside, std::slice::from_ref(&root));
             // LanceDB itself has no name for the others.
             let readable = std::str::from_utf8(name)
                 .is_ok_and(|name| !name.contains(|c: char| c.is_control() || c == '\\'));

@@ -2,7 +2,7 @@
 //! but not without limit. It closes a consumer, which waits for brokers, and no call of librdkafka's that
 //! waits can be given up.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use alluvium_core::id::SourceName;
@@ -17,7 +17,7 @@ const END: Duration = Duration::from_secs(15);
 pub(crate) struct Life {
     asking: SyncSender<Request>,
     /// Dropped with the rest, which the watch takes for the beginning of the end.
-    _over: Sender<()>,
+    _over: SyncSender<()>,
 }
 
 impl Life {
@@ -27,8 +27,8 @@ impl Life {
         asking: SyncSender<Request>,
         work: impl FnOnce() + Send + 'static,
     ) -> Result<std::sync::Arc<Self>, String> {
-        let (over, is_over) = channel();
-        let (ending, has_ended) = channel::<()>();
+        let (over, is_over) = sync_channel(1);
+        let (ending, has_ended) = sync_channel::<()>(1);
         let body = move || {
             // Dropped after the work, whatever becomes of it.
             let _ending = ending;
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_does_not_end_is_not_waited_for_without_limit() {
-        let ((over, is_over), (ending, has_ended)) = (channel(), channel::<()>());
+        let ((over, is_over), (ending, has_ended)) = (sync_channel(1), sync_channel::<()>(1));
         drop(over);
         assert!(!watch(&is_over, &has_ended, Duration::from_millis(1)), "it goes on");
         drop(ending);

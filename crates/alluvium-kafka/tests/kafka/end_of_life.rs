@@ -2,7 +2,7 @@
 //! assignment that nobody has answered. `END_OF_LIFE_ROUNDS=3000` has more of them.
 
 use std::collections::BTreeSet;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::sync_channel;
 
 use rdkafka::mocking::MockCluster;
 
@@ -33,7 +33,7 @@ fn live(spec: &KafkaSpec, asks: bool, life: Duration) {
 /// Leads lives that end `step` after each other, the first `from` its beginning; each must end.
 fn lead(brokers: &str, rounds: usize, from: Duration, step: Duration) {
     for begun in (0..rounds).step_by(SIDE_BY_SIDE) {
-        let (ended, ends) = channel();
+        let (ended, ends) = sync_channel(SIDE_BY_SIDE);
         for round in begun..rounds.min(begun + SIDE_BY_SIDE) {
             let events = KafkaSpec {
                 name: name(),
