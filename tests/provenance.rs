@@ -138,7 +138,7 @@ fn check_text(rows: &Value) {
         documents.iter().find(|row| row["doc_id"] == doc_id).unwrap()["text"].as_str().unwrap()
     };
     for doc_id in ["docs/a.md", "docs/b/b.html", "docs/c.txt"] {
-        assert!(text(doc_id).contains("naïves 😀 Café, étude und 水位計 (ﬁn)."), "{}", text(doc_id));
+        assert!(text(doc_id).contains("naïves 😀 Café, étude und 水位計 (fin)."), "{}", text(doc_id));
         assert!(!text(doc_id).contains(['\r', '\u{feff}', '\u{301}']), "{doc_id}");
     }
     assert!(!text("docs/b/b.html").contains("nonsense") && !text("docs/b/b.html").contains("color"));

@@ -69,7 +69,7 @@ async fn every_format_with_its_provenance() {
     let made = extract(&pool, MediaType::Pdf, Pdf::of(&["one", "", "three"])).await.unwrap();
     assert_eq!((made.text.as_str(), made.pages.as_slice()), ("one\n\nthree", [0, 3, 5].as_slice()));
     assert_eq!(made.page_span(&(5..10)), Some((3, 3)));
-    assert_eq!(made.extractor.to_string(), "pdfboss@2.16.1");
+    assert_eq!(made.extractor.to_string(), "pdfboss@2.16.1+1");
 
     let html = "<html lang=en><title>T</title><h1>Head</h1><p>Caf\u{65}\u{301} &amp; more";
     let made = extract(&pool, MediaType::Html, html).await.unwrap();
@@ -85,7 +85,7 @@ async fn every_format_with_its_provenance() {
         .await
         .unwrap();
     assert_eq!(made.text, "grüne Äpfel und Öl für alle");
-    assert_eq!(made.extractor.to_string(), "plain@1");
+    assert_eq!(made.extractor.to_string(), "plain@2");
     assert!(made.pages.is_empty() && made.partial.is_none());
 
     let said_text = extract(&pool, MediaType::Plain, Pdf::of(&["a PDF by another name"])).await.unwrap();
@@ -307,8 +307,8 @@ fn components_name_what_shapes_text() {
     let pool = WorkerPool::new(PoolConfig { engines: vec![PdfEngineName::PdfExtract], ..config() });
     let named: Vec<String> = pool.components().iter().map(ToString::to_string).collect();
     // The versions of the others move with their rules.
-    assert_eq!(named[0], "pdf-extract@0.12.1");
+    assert_eq!(named[0], "pdf-extract@0.12.1+1");
     let names: Vec<&str> = named.iter().filter_map(|name| name.split('@').next()).collect();
-    assert_eq!(names, ["pdf-extract", "html", "markdown", "plain", "text"]);
-    assert_eq!(named[4], format!("text@{}", alluvium_core::text::VERSION));
+    assert_eq!(names, ["pdf-extract", "html", "xhtml", "markdown", "plain", "text"]);
+    assert_eq!(named[5], format!("text@{}", alluvium_core::text::VERSION));
 }

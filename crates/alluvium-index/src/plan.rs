@@ -272,8 +272,18 @@ impl Planner<'_> {
                 let detail = "the change names no access list and the source declares no default_acl";
                 ContentVerdict::Refuse(Refusal::new(Stage::Access, Cause::NoAccessList, detail))
             }
+            (ContentVerdict::Describe, _) if self.newer_content_waits() => match &change.content {
+                PreparedContent::Kept(kept) => ContentVerdict::Refuse(kept.refusal()),
+                _ => ContentVerdict::Describe,
+            },
             (verdict, _) => verdict,
         }
+    }
+
+    /// Whether content that the source holds now is refused, so that what is served is an older text: what is
+    /// said around the newer one is not said of it.
+    fn newer_content_waits(&self) -> bool {
+        self.facts.open.iter().any(|item| rows::is_of_newer_content(&item.stage, &item.cause))
     }
 
     fn policy_after(

@@ -49,7 +49,7 @@ impl Units {
             _ => None,
         }
         // Text of bytes that is said to be of units: a wrong label.
-        .filter(|units| units.share(bytes) > 0.5)
+        .filter(|units| units.share(bytes) > 0.5 && !std::str::from_utf8(bytes).is_ok_and(super::is_clean))
     }
 
     /// By the shape of the units: nearly all are characters of some script in one order and far fewer in the

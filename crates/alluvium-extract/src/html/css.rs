@@ -162,7 +162,8 @@ fn same_color(a: &str, b: &str) -> bool {
 }
 
 fn rgb(color: &str) -> Option<[u8; 3]> {
-    let color = color.split_whitespace().next().unwrap_or(color);
+    let end = if color.starts_with("rgb(") { color.find(')').map(|at| at + 1) } else { color.find(' ') };
+    let color = color.get(..end.unwrap_or(color.len())).unwrap_or(color);
     let named = [
         ("white", [255; 3]),
         ("black", [0; 3]),

@@ -169,7 +169,7 @@ mod tests {
             "{\n\"title\": \"A: plan\", \"tags\": [\"a\", \"b c\"], \"draft\": true, \"weight\": 3\n}\n\n# X",
         )
         .unwrap();
-        assert_eq!((json.title, json.metadata.len(), length), (yaml.title, 4, 70));
+        assert_eq!((json.title, json.metadata.len(), length), (yaml.title, 4, 73));
     }
 
     #[test]

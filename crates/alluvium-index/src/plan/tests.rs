@@ -306,6 +306,11 @@ fn what_is_said_around_a_text_changes_without_it() {
     assert_eq!(new.describe, [("s/a".to_owned(), described)]);
     assert_eq!(new.relist, [("s/a".to_owned(), acl("h"))]);
     assert!(new.remove.is_empty() && new.quarantine.is_empty() && new.documents.is_empty());
+    let mut waits = served();
+    waits.get_mut("s/a").unwrap().open =
+        planned(vec![change(refusal(), declared("g"))], &served(), &context()).unwrap().quarantine;
+    let older = planned(vec![kept(Some("new"), &["a=2"], &["b"])], &waits, &context()).unwrap();
+    assert!(older.describe.is_empty() && !older.quarantine.is_empty(), "it is said of a text that waits");
     let same = planned(vec![kept(None, &["a=1", "b=2"], &[])], &served(), &context()).unwrap();
     assert!(same.describe.is_empty());
     let stranger = planned(vec![kept(Some("new"), &[], &[])], &HashMap::new(), &context()).unwrap();

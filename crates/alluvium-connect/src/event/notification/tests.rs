@@ -72,7 +72,7 @@ fn the_media_type_is_the_objects_or_its_names() {
     for (key, said_type, expected) in [
         ("a.md", None, "text/markdown"),
         ("a.md", Some("binary/octet-stream"), "text/markdown"),
-        ("a", Some("text/html; charset=utf-8"), "text/html"),
+        ("a", Some("text/html; charset=utf-8"), "text/html; charset=utf-8"),
         ("a.md", Some("text/plain"), "text/plain"),
         ("a.png", Some("image/png"), "image/png"),
         ("a", None, "application/octet-stream"),

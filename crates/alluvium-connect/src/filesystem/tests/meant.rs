@@ -85,7 +85,7 @@ async fn what_nobody_means_is_neither_seen_nor_skipped() {
     unmeant.iter().for_each(|path| world.write(path, "nobody means this"));
     let outcome = world.scan().await;
     assert_eq!(outcome.verbs(), ["a.md upsert", "d/b.md upsert"]);
-    assert_eq!((outcome.seen, outcome.skipped), (2, 1));
+    assert_eq!((outcome.seen, outcome.skipped), (3, 1));
     world.spec.hidden = true;
     let shown = world.scan().await;
     assert!(shown.verbs().contains(&".obsidian/a.md upsert".to_owned()), "{:?}", shown.verbs());
