@@ -54,6 +54,10 @@ fn front_matter(source: &str) -> (Front, &str) {
     if let Some((end, front)) = front::json(source) {
         return (front, after(end));
     }
+    // The parser goes over all blocks before its first event, and few documents have any front matter.
+    if !source.trim_start().starts_with("---") && !source.trim_start().starts_with("+++") {
+        return (Front::default(), source);
+    }
     let mut events = Parser::new_ext(source, options()).into_offset_iter();
     let Some((Event::Start(Tag::MetadataBlock(kind)), range)) = events.next() else {
         return (Front::default(), source);

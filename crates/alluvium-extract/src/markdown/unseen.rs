@@ -27,6 +27,10 @@ struct Hidden {
 /// The ranges that are not seen, in order.
 pub(super) fn ranges(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
+    // Neither a tag, nor a comment, nor a definition: the parser need not look.
+    if !text.contains('<') && !text.contains("]:") {
+        return found;
+    }
     let mut hidden: Option<Hidden> = None;
     let (fragments, mut definitions) = html(text);
     for fragment in fragments {

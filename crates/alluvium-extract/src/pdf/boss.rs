@@ -1,6 +1,6 @@
 //! `pdfboss`: a lenient reader; what it skips it reports.
 
-use pdfboss_core::{Document, Error, Immediate, block_on};
+use pdfboss_core::{Document, Error, Immediate, Page, block_on};
 use pdfboss_output::{FontCache, ReadingOrder, SkippedTextKind, extract_text_reporting_cached_with};
 
 use alluvium_core::quarantine::Cause;
@@ -77,9 +77,12 @@ struct Look<'d> {
 impl Look<'_> {
     /// One page with what was typed on it, and whether anything else is drawn there.
     fn page(&self, index: usize) -> (Piece, bool) {
-        let (mut piece, drawn) = page(self, index);
-        let typed = self.document.page(index).map(|page| self.form.text_on(self.document, &page));
-        let typed = super::tidy(&typed.unwrap_or_default());
+        let page = match self.document.page(index) {
+            Ok(page) => page,
+            Err(e) => return (failed_page(e.to_string()), false),
+        };
+        let (mut piece, drawn) = self.content(index, &page);
+        let typed = tidy(&self.form.text_on(self.document, &page));
         if !typed.trim().is_empty() {
             if !piece.text.is_empty() {
                 piece.text.push_str("\n\n");
@@ -88,33 +91,29 @@ impl Look<'_> {
         }
         (piece, drawn)
     }
-}
 
-/// One page, and whether anything is drawn on it.
-fn page(look: &Look<'_>, index: usize) -> (Piece, bool) {
-    let Look { document, layers, fonts, outline, .. } = *look;
-    let page = match document.page(index) {
-        Ok(page) => page,
-        Err(e) => return (failed_page(e.to_string()), false),
-    };
-    let order = ReadingOrder::default();
-    let (raw, report) = match block_on(extract_text_reporting_cached_with(
-        Immediate(document),
-        &page,
-        fonts,
-        layers,
-        None,
-        order,
-    )) {
-        Ok(read) => read,
-        Err(e) => return (failed_page(e.to_string()), false),
-    };
-    let text = tidy(&raw);
-    let lost = report.skipped.iter().find(|s| s.kind == SkippedTextKind::PageContents);
-    if let (true, Some(lost)) = (text.is_empty(), lost) {
-        return (failed_page(format!("{}: {}", lost.kind, lost.cause)), true);
+    /// What a page itself holds, and whether anything is drawn on it.
+    fn content(&self, index: usize, page: &Page) -> (Piece, bool) {
+        let Look { document, layers, fonts, outline, .. } = *self;
+        let order = ReadingOrder::default();
+        let (raw, report) = match block_on(extract_text_reporting_cached_with(
+            Immediate(document),
+            page,
+            fonts,
+            layers,
+            None,
+            order,
+        )) {
+            Ok(read) => read,
+            Err(e) => return (failed_page(e.to_string()), false),
+        };
+        let text = tidy(&raw);
+        let lost = report.skipped.iter().find(|s| s.kind == SkippedTextKind::PageContents);
+        if let (true, Some(lost)) = (text.is_empty(), lost) {
+            return (failed_page(format!("{}: {}", lost.kind, lost.cause)), true);
+        }
+        let drawn = text.is_empty() && page.content(document).is_ok_and(|c| c.trim_ascii().len() > 4);
+        let headings = outline.headings_on(index, page.object_ref(), &text);
+        (Piece { text, headings, failed: None }, drawn)
     }
-    let drawn = text.is_empty() && page.content(document).is_ok_and(|c| c.trim_ascii().len() > 4);
-    let headings = outline.headings_on(index, page.object_ref(), &text);
-    (Piece { text, headings, failed: None }, drawn)
 }
