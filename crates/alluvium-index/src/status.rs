@@ -99,14 +99,7 @@ impl Index {
                 indexed: documents.count(Some(equals("state", "indexed"))).await?.saturating_sub(hidden),
                 deleted: documents.count(Some(equals("state", "deleted"))).await?,
                 quarantined: quarantined.len() as u64,
-                stale: match newer.is_empty() {
-                    true => 0,
-                    false => {
-                        documents
-                            .count(Some(equals("state", "indexed").and(one_of("doc_id", &newer))))
-                            .await?
-                    }
-                },
+                stale: self.indexed_among(&newer).await?,
             },
             chunks: chunks.count(None).await?,
             chunks_words_only: chunks.count(Some(is_zero("tokens"))).await?,
@@ -122,18 +115,24 @@ impl Index {
         let of_lists = open.iter().filter(|row| row.stage == stage).map(|row| row.doc_id.as_str());
         let ids: Vec<&str> = of_lists.collect::<BTreeSet<_>>().into_iter().collect();
         let (mut hidden, nobody) = (0, Acl::nobody().hash());
-        let (policies, documents) =
-            (self.tables.get(TableRole::Policy)?, self.tables.get(TableRole::Documents)?);
+        let policies = self.tables.get(TableRole::Policy)?;
         for ids in ids.chunks(IDS_AT_A_TIME) {
             let hides = one_of("doc_id", ids).and(equals("acl_hash", nobody.as_str()));
             let found = policies.rows(Some(&LISTS), Some(hides)).await?;
             let ids: Vec<String> = lists(policies, &found)?.into_keys().collect();
-            if !ids.is_empty() {
-                let kept = one_of("doc_id", &ids).and(equals("state", "indexed"));
-                hidden += documents.count(Some(kept)).await?;
-            }
+            hidden += self.indexed_among(&ids).await?;
         }
         Ok(hidden)
+    }
+
+    /// How many of these documents have content that is indexed.
+    async fn indexed_among<S: AsRef<str>>(&self, ids: &[S]) -> Result<u64> {
+        let documents = self.tables.get(TableRole::Documents)?;
+        let mut count = 0;
+        for ids in ids.chunks(IDS_AT_A_TIME) {
+            count += documents.count(Some(one_of("doc_id", ids).and(equals("state", "indexed")))).await?;
+        }
+        Ok(count)
     }
 
     fn sources(&self, now: Timestamp) -> Vec<SourceStatus> {
